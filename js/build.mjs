@@ -1,0 +1,59 @@
+/**
+ * Bundles the front end: `index.ts` into the module that anywidget loads, `standalone.ts` into the
+ * script of exported pages. `--watch` rebuilds on every change and leaves the sources readable.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, context } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(here);
+const outputs = resolve(root, "attn_widget", "static");
+const watching = process.argv.includes("--watch");
+
+// anywidget sends the module with every widget and stores it in every notebook saved with state.
+const WIDGET_BUDGET = 100_000;
+
+const bundles = [
+  { entry: "index.ts", file: "widget.js", format: "esm", budget: WIDGET_BUDGET },
+  { entry: "standalone.ts", file: "standalone.js", format: "iife", budget: Infinity },
+].filter(({ entry }) => existsSync(resolve(here, "src", entry)));
+
+/** @returns {import("esbuild").BuildOptions} */
+const options = ({ entry, file, format }) => ({
+  entryPoints: [resolve(here, "src", entry)],
+  outfile: resolve(outputs, file),
+  bundle: true,
+  format,
+  target: "es2022",
+  minify: !watching,
+  sourcemap: watching ? "inline" : false,
+  legalComments: "none",
+  charset: "utf8",
+  loader: { ".css": "text" },
+  // Pages that load RequireJS (nbconvert, Shiny) must not have the bundle register itself there.
+  define: { "define.amd": "false" },
+  logLevel: "warning",
+});
+
+await mkdir(outputs, { recursive: true });
+
+if (watching) {
+  for (const bundle of bundles) {
+    const watcher = await context({ ...options(bundle), logLevel: "info" });
+    await watcher.watch();
+  }
+} else {
+  for (const bundle of bundles) {
+    await build(options(bundle));
+    const file = resolve(outputs, bundle.file);
+    const { size } = await stat(file);
+    const limit = Number.isFinite(bundle.budget) ? ` of at most ${bundle.budget}` : "";
+    console.log(`${relative(root, file)}: ${size} bytes${limit}`);
+    if (size > bundle.budget) {
+      throw new Error(`${bundle.file} must be at most ${bundle.budget} bytes; got ${size}`);
+    }
+  }
+}
