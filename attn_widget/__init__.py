@@ -1,0 +1,8 @@
+"""See what a model attends to."""
+
+from . import methods as methods
+from .attention import Attention as Attention
+from .axes import Axis as Axis
+from .axes import Boxes as Boxes
+from .axes import Patches as Patches
+from .axes import Tokens as Tokens

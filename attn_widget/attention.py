@@ -1,0 +1,256 @@
+"""Attention: weights, the two axes they run over, and what the numbers are."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .axes import Axis
+from .sources import SelectionSource, Shape, Source, Weights, as_source, dtype_name, gather
+
+if TYPE_CHECKING:
+    from .widget import AttentionWidget
+
+KINDS = ("weight", "score", "relevance", "norm", "difference")
+"""What the numbers of a map may be."""
+
+Index: TypeAlias = int | slice | EllipsisType
+Pick: TypeAlias = int | slice | Iterable[int] | None
+
+_AXES = ("layer", "head", "query", "key")
+
+
+class Attention:
+    """One attention map: ``A[layer, head, query, key]`` and what its positions are.
+
+    Nothing is copied or read until a part is asked for.
+
+    Args:
+        weights: (Q, K), (H, Q, K) or (L, H, Q, K); or a list or tuple with one (H, Q, K) or
+            (1, H, Q, K) array a layer. Anything with ``shape``, ``dtype`` and slicing: NumPy,
+            PyTorch, JAX, TensorFlow, zarr, h5py, dask. Floats only; rows need not sum to 1.
+        queries: What the query positions are: a list of strings, a segment (`Tokens`,
+            `Patches`, `Boxes`), a list of segments or an `Axis`. None counts them from 0.
+        keys: The same for the key side. None on a square map means "same as queries".
+        kind: What the numbers are: ``"weight"``, ``"score"`` (before softmax),
+            ``"relevance"``, ``"norm"`` or ``"difference"``.
+        name: A name to show.
+        batch: Which entry to read where the weights have a batch axis.
+
+    Raises:
+        TypeError: If the weights are not floats or not an array.
+        ValueError: If shape, number of labels, kind or batch do not fit.
+    """
+
+    def __init__(
+        self,
+        weights: object,
+        queries: object = None,
+        keys: object = None,
+        *,
+        kind: str = "weight",
+        name: str = "",
+        batch: int | None = None,
+    ) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string; got {type(name).__name__}")
+        self._source: Source = as_source(weights, batch)
+        self._kind = kind
+        self._name = name
+        _, _, query_count, key_count = self._source.shape
+        self._queries = Axis.of(queries, query_count, "queries")
+        if keys is None and query_count == key_count:
+            self._keys = self._queries
+        else:
+            self._keys = Axis.of(keys, key_count, "keys")
+        self._widget: AttentionWidget | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """(layers, heads, queries, keys)."""
+        return self._source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the weights are stored as; slices are read as float32."""
+        return self._source.dtype
+
+    @property
+    def queries(self) -> Axis:
+        """The positions that attend: the rows."""
+        return self._queries
+
+    @property
+    def keys(self) -> Axis:
+        """The positions attended to: the columns."""
+        return self._keys
+
+    @property
+    def kind(self) -> str:
+        """What the numbers are; one of `KINDS`."""
+        return self._kind
+
+    @property
+    def name(self) -> str:
+        """The name to show, possibly empty."""
+        return self._name
+
+    @property
+    def source(self) -> Source:
+        """Where the weights are read from."""
+        return self._source
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Weights:
+        """Read a part, with NumPy's basic indexing.
+
+        Args:
+            index: Up to four ints, slices and one Ellipsis: layer, head, query, key.
+
+        Returns:
+            A fresh float32 array; ints take their axis away.
+
+        Raises:
+            IndexError: If an index is out of range or of another sort.
+        """
+        parts = _expanded(index if isinstance(index, tuple) else (index,))
+        picks = [
+            range(size)[part] if isinstance(part, slice) else [_place(part, size, axis)]
+            for part, size, axis in zip(parts, self.shape, _AXES, strict=True)
+        ]
+        weights = gather(self._source, cast("list[Sequence[int]]", picks))
+        kept = (slice(None) if isinstance(part, slice) else 0 for part in parts)
+        return weights[(*kept, ...)]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """All weights, (layers, heads, queries, keys), float32 unless asked otherwise."""
+        if copy is False:
+            raise ValueError("the weights are read from their source, which makes a copy")
+        weights = self[...]
+        return weights if dtype is None else weights.astype(dtype, copy=False)
+
+    def select(
+        self, *, layers: Pick = None, heads: Pick = None, queries: Pick = None, keys: Pick = None
+    ) -> Attention:
+        """A part of the map as a map, still unread.
+
+        Args:
+            layers: An int, a slice or ints, in the order wanted; None takes all. An int keeps
+                its axis, of length 1.
+            heads: The same for heads.
+            queries: The same for queries; the axis keeps its labels.
+            keys: The same for keys.
+
+        Raises:
+            IndexError: If an index is out of range.
+            TypeError: If a pick is none of these.
+        """
+        asked = (layers, heads, queries, keys)
+        picks = [
+            _picked(pick, size, axis)
+            for pick, size, axis in zip(asked, self.shape, _AXES, strict=True)
+        ]
+        query_axis = self._queries.select(picks[2])
+        shared = self._keys is self._queries and list(picks[2]) == list(picks[3])
+        return Attention(
+            SelectionSource(self._source, picks),
+            query_axis,
+            query_axis if shared else self._keys.select(picks[3]),
+            kind=self._kind,
+            name=self._name,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the map with its labels, images and kind to one ``.npz`` file.
+
+        Weights stored as float16 stay so; all others are written as float32. The file appears
+        whole or not at all.
+
+        Args:
+            path: Where to write; an existing file is replaced.
+        """
+        from .archive import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Attention:
+        """Read a map written by `save`; nothing in the file is ever executed.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is not one of ours, is damaged, or is of a newer version.
+        """
+        from .archive import load
+
+        return load(path)
+
+    def __repr__(self) -> str:
+        layers, heads, queries, keys = self.shape
+        name = f"{self._name!r}, " if self._name else ""
+        return (
+            f"Attention({name}{layers} layers × {heads} heads × {queries} queries × {keys} keys, "
+            f"{self._kind}, {dtype_name(self._source)})"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: object) -> object:
+        """Show the map as a widget; one widget a map, however often it is shown."""
+        from .widget import AttentionWidget
+
+        if self._widget is None or self._widget.comm is None:
+            self._widget = AttentionWidget(self)
+        return self._widget._repr_mimebundle_(**kwargs)
+
+
+def _expanded(parts: tuple[Index, ...]) -> tuple[int | slice, ...]:
+    """Four ints or slices, what was left out filled with whole axes."""
+    for part in parts:
+        if isinstance(part, (bool, np.bool_)) or not (
+            isinstance(part, slice) or part is Ellipsis or hasattr(type(part), "__index__")
+        ):
+            raise IndexError(
+                "an index must be an int, a slice or an Ellipsis (lists go to .select); "
+                f"got {type(part).__name__}"
+            )
+    gaps = sum(part is Ellipsis for part in parts)
+    if gaps > 1:
+        raise IndexError("an index can have only one Ellipsis")
+    given = len(parts) - gaps
+    if given > 4:
+        raise IndexError(f"a map has 4 axes (layer, head, query, key); got {given} indices")
+    at = next((place for place, part in enumerate(parts) if part is Ellipsis), len(parts))
+    whole = (slice(None),) * (4 - given)
+    return cast("tuple[int | slice, ...]", parts[:at] + whole + parts[at + 1 :])
+
+
+def _place(index: object, size: int, axis: str) -> int:
+    place = operator.index(cast(Any, index))
+    if not -size <= place < size:
+        raise IndexError(f"{axis} {place} is out of range for {size} ({axis}s 0 … {size - 1})")
+    return place % size
+
+
+def _picked(pick: Pick, size: int, axis: str) -> Sequence[int]:
+    if pick is None:
+        return range(size)
+    if isinstance(pick, slice):
+        return range(size)[pick]
+    if isinstance(pick, (bool, np.bool_, str)) or not (
+        hasattr(type(pick), "__index__") or hasattr(pick, "__iter__")
+    ):
+        raise TypeError(f"{axis} must be an int, a slice or ints; got {pick!r}")
+    if isinstance(pick, Iterable) and not (isinstance(pick, np.ndarray) and pick.ndim == 0):
+        items = list(pick)
+    else:
+        items = [cast(int, pick)]
+    for item in items:
+        if isinstance(item, (bool, np.bool_)) or not hasattr(type(item), "__index__"):
+            raise TypeError(f"{axis} must be ints; got {item!r}")
+    return tuple(_place(item, size, axis) for item in items)

@@ -1,0 +1,183 @@
+"""The labelled positions of one side of a map: an axis made of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from .regions import Boxes as Boxes
+from .regions import Patches as Patches
+from .tokens import Tokens as Tokens
+
+Segment: TypeAlias = Tokens | Patches | Boxes
+"""One kind of positions that follow each other on an axis."""
+
+
+class Axis:
+    """The positions of the query or of the key side, in order.
+
+    Args:
+        segments: What the positions are, one stretch after the other.
+    """
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            if not isinstance(segment, (Tokens, Patches, Boxes)):
+                raise TypeError(
+                    f"segments must be Tokens, Patches or Boxes; got {type(segment).__name__}"
+                )
+        self._segments = tuple(segments)
+        self._starts = tuple(accumulate((len(segment) for segment in segments), initial=0))
+
+    @classmethod
+    def of(cls, value: object, length: int, side: str) -> Axis:
+        """An axis from whatever describes it.
+
+        Args:
+            value: A list of strings, a segment, a list of segments, an `Axis`, or None for
+                positions counted from 0.
+            length: How many positions the weights have on this side.
+            side: ``"queries"`` or ``"keys"``, for messages.
+
+        Raises:
+            TypeError: If ``value`` is none of these.
+            ValueError: If the number of labels differs from ``length``.
+        """
+        axis = _axis(value, length, side)
+        if len(axis) != length:
+            raise ValueError(
+                f"{side} must have {length} labels to fit the weights; got {len(axis)}"
+            )
+        return axis
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments, in order."""
+        return self._segments
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The position at which each segment starts, and the length of the axis at the end."""
+        return self._starts
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all positions, exactly as given."""
+        return tuple(label for segment in self._segments for label in segment.labels)
+
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """The labels of all positions as a person should read them."""
+        return tuple(label for segment in self._segments for label in segment.shown)
+
+    @cached_property
+    def special(self) -> tuple[int, ...]:
+        """The positions of special tokens, ascending."""
+        return tuple(
+            start + position
+            for start, segment in zip(self._starts, self._segments, strict=False)
+            for position in segment.special
+        )
+
+    @cached_property
+    def words(self) -> tuple[int, ...] | None:
+        """The word index of each position (-1: none), or None where no segment knows words.
+
+        No word runs across segments.
+        """
+        if all(segment.words is None for segment in self._segments):
+            return None
+        words: list[int] = []
+        following = 0
+        for segment in self._segments:
+            own = segment.words
+            if own is None:
+                words.extend([-1] * len(segment))
+                continue
+            words.extend(following + word if word >= 0 else -1 for word in own)
+            following = max(following, max(words) + 1)
+        return tuple(words)
+
+    def select(self, indices: Sequence[int]) -> Axis:
+        """The positions at some indices, in that order; each keeps the kind of its segment.
+
+        Args:
+            indices: Positions in 0 … len - 1.
+        """
+        if len(indices) == len(self) and all(map(int.__eq__, indices, range(len(self)))):
+            return self
+        positions = np.asarray(indices, dtype=np.intp)
+        owner = np.searchsorted(self._starts, positions, side="right") - 1
+        breaks = np.flatnonzero(np.diff(owner)) + 1
+        parts: list[Segment] = []
+        for run, owners in zip(np.split(positions, breaks), np.split(owner, breaks), strict=True):
+            if len(run):
+                which = int(owners[0])
+                parts.append(self._segments[which].select((run - self._starts[which]).tolist()))
+        return Axis(parts)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Axis):
+            return NotImplemented
+        return self._segments == other._segments
+
+    def __hash__(self) -> int:
+        return hash(self._segments)
+
+    def __repr__(self) -> str:
+        return f"Axis({', '.join(map(repr, self._segments))})"
+
+
+def word_runs(axis: Axis) -> list[range]:
+    """Neighbouring positions of one word each, in order; positions without a word stand alone."""
+    words = axis.words
+    starts = frozenset(axis.starts)
+    runs: list[range] = []
+    for position in range(len(axis)):
+        joins = (
+            words is not None
+            and position not in starts
+            and words[position] >= 0
+            and words[position] == words[position - 1]
+        )
+        if joins:
+            runs[-1] = range(runs[-1].start, position + 1)
+        else:
+            runs.append(range(position, position + 1))
+    return runs
+
+
+def _axis(value: object, length: int, side: str) -> Axis:
+    if isinstance(value, Axis):
+        return value
+    if value is None:
+        return Axis([Tokens((str(position) for position in range(length)), special=())])
+    if isinstance(value, (Tokens, Patches, Boxes)):
+        return Axis([value])
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise TypeError(
+            f"{side} must be a list of strings, a segment (Tokens, Patches, Boxes), a list of "
+            f"segments or an Axis; got {type(value).__name__}"
+        )
+    items = list(cast("Sequence[object]", value))
+    segments = [isinstance(item, (Tokens, Patches, Boxes)) for item in items]
+    if items and all(segments):
+        return Axis(cast("list[Segment]", items))
+    if any(segments):
+        raise TypeError(
+            f"{side} must be all strings or all segments; put loose labels into Tokens([...])"
+        )
+    for position, item in enumerate(items):
+        if not isinstance(item, str):
+            raise TypeError(
+                f"{side} must be strings or segments; got {type(item).__name__} at "
+                f"position {position}"
+            )
+    return Axis([Tokens(cast("list[str]", items))])

@@ -1,0 +1,354 @@
+"""Where weights are read from: arrays of any library, one array a layer, parts of either.
+
+Nothing here imports an array library other than NumPy: what an object is, its ``shape``, ``dtype``
+and slicing tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = NDArray[np.float32]
+Shape = tuple[int, int, int, int]
+
+GAP = 8
+"""Positions this close are read in one go and sorted out afterwards: fewer reads of disk or GPU."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Weights that can be read in parts."""
+
+    @property
+    def shape(self) -> Shape:
+        """(layer, head, query, key)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the numbers are stored as."""
+        ...
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Read a block of one layer.
+
+        Args:
+            layer: Index of the layer, 0 … L - 1.
+            head: Heads, as a slice of step 1 within bounds; so are ``query`` and ``key``.
+            query: Queries.
+            key: Keys.
+
+        Returns:
+            float32 of shape (heads, queries, keys); it may share memory with the weights.
+        """
+        ...
+
+
+class ArraySource:
+    """One array of shape (Q, K), (H, Q, K), (L, H, Q, K) or (B, L, H, Q, K).
+
+    Args:
+        array: Anything with ``shape``, ``dtype`` and slicing.
+        batch: Which entry of the batch axis; None where there is none or it has length 1.
+
+    Raises:
+        ValueError: If the number of axes or ``batch`` does not fit.
+        TypeError: If the numbers are not floats.
+    """
+
+    def __init__(self, array: object, batch: int | None = None) -> None:
+        self._array = cast(Any, array)
+        sizes = shape_of(array)
+        self.dtype, self.dtype_name = float_dtype(array)
+        if not 2 <= len(sizes) <= 5:
+            raise ValueError(
+                "weights must have 2, 3 or 4 axes (query, key), (head, query, key) or "
+                f"(layer, head, query, key); got shape {sizes}"
+            )
+        self._front: tuple[int, ...] = ()
+        if len(sizes) == 5:
+            self._front = (batch_index(batch, sizes[0]),)
+        elif batch is not None:
+            raise ValueError(f"batch={batch} was given but shape {sizes} has no batch axis")
+        self._axes = min(len(sizes), 4)
+        self.shape = cast(Shape, (1,) * (4 - self._axes) + sizes[-self._axes :])
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Read a block of one layer; see `Source.read`."""
+        where = (layer, head, query, key)[-self._axes :]
+        block = to_float32(self._array[self._front + where])
+        return block[None][head] if self._axes == 2 else block
+
+
+class LayersSource:
+    """One array of shape (H, Q, K) or (B, H, Q, K) a layer, as transformers returns them.
+
+    Args:
+        layers: The arrays, all of one size.
+        batch: Which entry of the batch axis; None where there is none or it has length 1.
+
+    Raises:
+        ValueError: If the layers differ in size or number of axes, or ``batch`` does not fit.
+        TypeError: If the numbers are not floats.
+    """
+
+    def __init__(self, layers: Sequence[object], batch: int | None = None) -> None:
+        self._layers = tuple(layers)
+        sizes = shape_of(layers[0])
+        if len(sizes) not in (3, 4):
+            raise ValueError(
+                "each layer must have shape (head, query, key) or (1, head, query, key); "
+                f"layer 0 has {sizes} (stack plain maps with np.stack)"
+            )
+        for index, layer in enumerate(layers):
+            if shape_of(layer) != sizes:
+                raise ValueError(
+                    f"all layers must have one shape; layer 0 has {sizes}, "
+                    f"layer {index} has {shape_of(layer)}"
+                )
+        self.dtype, self.dtype_name = float_dtype(layers[0])
+        for layer in layers[1:]:
+            found, name = float_dtype(layer)
+            if found != self.dtype:
+                self.dtype = np.promote_types(self.dtype, found)
+                self.dtype_name = self.dtype.name
+            elif name != self.dtype_name:
+                self.dtype_name = self.dtype.name
+        self._front: tuple[int, ...] = ()
+        if len(sizes) == 4:
+            self._front = (batch_index(batch, sizes[0]),)
+        elif batch is not None:
+            raise ValueError(f"batch={batch} was given but layers {sizes} have no batch axis")
+        self.shape: Shape = (len(layers), *cast("tuple[int, int, int]", sizes[-3:]))
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Read a block of one layer; see `Source.read`."""
+        return to_float32(cast(Any, self._layers[layer])[(*self._front, head, query, key)])
+
+
+class SelectionSource:
+    """A part of another source.
+
+    Args:
+        source: Where the weights are.
+        picks: For layers, heads, queries and keys: the indices to take, in order.
+    """
+
+    def __init__(self, source: Source, picks: Sequence[Sequence[int]]) -> None:
+        if isinstance(source, SelectionSource):
+            picks = [compose(mine, later) for mine, later in zip(source._picks, picks, strict=True)]
+            source = source._source
+        self._source: Source = source
+        self._picks: tuple[Sequence[int], ...] = tuple(picks)
+        self.dtype = source.dtype
+        self.dtype_name = dtype_name(source)
+        self.shape = cast(Shape, tuple(len(pick) for pick in picks))
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Read a block of one layer; see `Source.read`."""
+        layers, heads, queries, keys = self._picks
+        return gather_layer(self._source, layers[layer], heads[head], queries[query], keys[key])
+
+
+def as_source(weights: object, batch: int | None = None) -> Source:
+    """The source behind whatever holds weights.
+
+    Args:
+        weights: A `Source`, an array of 2 to 5 axes, nested lists of floats, or a list or tuple
+            with one array a layer.
+        batch: Which entry of a batch axis to read.
+
+    Raises:
+        TypeError: If it is none of these, or the numbers are not floats.
+        ValueError: If shapes do not fit.
+    """
+    if isinstance(weights, Source):
+        if batch is not None:
+            raise ValueError(f"batch={batch} was given but the source has no batch axis")
+        return weights
+    if is_array(weights):
+        return ArraySource(weights, batch)
+    if isinstance(weights, (list, tuple)) and weights:
+        missing = [index for index, layer in enumerate(weights) if layer is None]
+        if missing:
+            raise TypeError(
+                f"layer {missing[0]} is None: the model returned no attention there (transformers "
+                'needs attn_implementation="eager" with output_attentions=True)'
+            )
+        if all(map(is_array, weights)):
+            return LayersSource(weights, batch)
+    if isinstance(weights, (list, tuple)) or hasattr(weights, "__array__"):
+        return ArraySource(_listed(weights), batch)
+    raise TypeError(
+        "weights must be an array with shape, dtype and slicing, or a list or tuple of one such "
+        f"array a layer; got {type(weights).__name__}"
+    )
+
+
+def gather(source: Source, picks: Sequence[Sequence[int]]) -> Weights:
+    """Read the weights at some layers, heads, queries and keys, and no others.
+
+    Args:
+        source: Where the weights are.
+        picks: For each axis the indices to take, in order.
+
+    Returns:
+        float32 of shape (layers, heads, queries, keys), sharing no memory with the source.
+    """
+    layers, heads, queries, keys = picks
+    weights = np.empty(tuple(len(pick) for pick in picks), dtype=np.float32)
+    if weights.size:
+        for place, layer in enumerate(layers):
+            weights[place] = gather_layer(source, layer, heads, queries, keys)
+    return weights
+
+
+def gather_layer(
+    source: Source, layer: int, heads: Sequence[int], queries: Sequence[int], keys: Sequence[int]
+) -> Weights:
+    """Read the weights of one layer at some heads, queries and keys."""
+    spans = [spans_of(heads, 1), spans_of(queries, GAP), spans_of(keys, GAP)]
+    if all(len(found) == 1 for found in spans):
+        block = source.read(layer, spans[0][0], spans[1][0], spans[2][0])
+        taken = [
+            _within(pick, span[0]) for pick, span in zip((heads, queries, keys), spans, strict=True)
+        ]
+        if all(isinstance(index, slice) for index in taken):
+            return block[tuple(cast("list[slice]", taken))]
+    weights = np.empty((len(heads), len(queries), len(keys)), dtype=np.float32)
+    places = [
+        [_members(pick, span) for span in found]
+        for pick, found in zip((heads, queries, keys), spans, strict=True)
+    ]
+    for head, (to_head, from_head) in zip(spans[0], places[0], strict=True):
+        for query, (to_query, from_query) in zip(spans[1], places[1], strict=True):
+            for key, (to_key, from_key) in zip(spans[2], places[2], strict=True):
+                block = source.read(layer, head, query, key)
+                weights[np.ix_(to_head, to_query, to_key)] = block[
+                    np.ix_(from_head, from_query, from_key)
+                ]
+    return weights
+
+
+def spans_of(indices: Sequence[int], gap: int) -> list[slice]:
+    """The slices of step 1 that hold some indices, ascending, joined where closer than ``gap``."""
+    if isinstance(indices, range) and abs(indices.step) <= gap and len(indices):
+        return [slice(min(indices), max(indices) + 1)]
+    ordered = np.unique(np.asarray(indices, dtype=np.intp))
+    if not len(ordered):
+        return [slice(0, 0)]
+    parts = np.split(ordered, np.flatnonzero(np.diff(ordered) > gap) + 1)
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def compose(first: Sequence[int], then: Sequence[int]) -> Sequence[int]:
+    """The indices that picking ``first`` and then ``then`` of those comes to."""
+    if isinstance(first, range) and isinstance(then, range) and len(then):
+        start = first[then.start]
+        step = first.step * then.step
+        return range(start, start + step * len(then), step)
+    return tuple(first[index] for index in then)
+
+
+def to_float32(block: object) -> Weights:
+    """A block of any array library as a NumPy array of float32; values beyond it become ±inf."""
+    found = cast(Any, block)
+    if hasattr(found, "detach"):
+        found = found.detach().float().cpu().numpy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(found).astype(np.float32, copy=False)
+
+
+def shape_of(array: object) -> tuple[int, ...]:
+    """The shape of an array, as plain ints.
+
+    Raises:
+        ValueError: If a size is unknown, as in a dask array after boolean indexing.
+    """
+    sizes = tuple(cast(Any, array).shape)
+    try:
+        return tuple(int(size) for size in sizes)
+    except (TypeError, ValueError):
+        raise ValueError(f"weights must have a known shape; got {sizes}") from None
+
+
+def dtype_name(array: object) -> str:
+    """The name of an array's dtype in its own library: ``float32``, ``bfloat16`` …."""
+    known = getattr(array, "dtype_name", None)
+    if isinstance(known, str):
+        return known
+    dtype = cast(Any, array).dtype
+    return str(getattr(dtype, "name", None) or dtype).removeprefix("torch.")
+
+
+def float_dtype(array: object) -> tuple[np.dtype[Any], str]:
+    """The NumPy dtype of an array and the name of its true one.
+
+    Floats that NumPy has no dtype for (bfloat16, float8) are float32 here.
+
+    Raises:
+        TypeError: If the numbers are not floats.
+    """
+    name = dtype_name(array)
+    dtype = cast(Any, array).dtype
+    if name.startswith(("bfloat", "float8", "float6", "float4")):
+        return np.dtype(np.float32), name
+    try:
+        found: np.dtype[Any] = dtype if isinstance(dtype, np.dtype) else np.dtype(name)
+    except TypeError:
+        raise TypeError(f"weights must be floats; got dtype {name}") from None
+    if found.kind != "f":
+        hint = "; convert with .astype(float) if they are weights" if found.kind in "iub" else ""
+        raise TypeError(f"weights must be floats; got dtype {name}{hint}")
+    return found, name
+
+
+def is_array(value: object) -> bool:
+    """Whether a value has what a slice can be read from."""
+    return all(hasattr(value, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def batch_index(batch: int | None, size: int) -> int:
+    """The entry of a batch axis to read.
+
+    Raises:
+        ValueError: If there are several and ``batch`` says none, or it is out of range.
+    """
+    if batch is None:
+        if size != 1:
+            raise ValueError(
+                f"weights have a batch axis of length {size}: say which one, batch=0 … {size - 1}"
+            )
+        return 0
+    if isinstance(batch, bool) or not hasattr(batch, "__index__"):
+        raise TypeError(f"batch must be an int; got {batch!r}")
+    index = batch.__index__()
+    if not -size <= index < size:
+        raise ValueError(f"batch must be in 0 … {size - 1}; got {index}")
+    return index % size
+
+
+def _listed(weights: object) -> NDArray[Any]:
+    try:
+        return np.asarray(weights)
+    except ValueError as error:
+        raise ValueError(f"weights must be one rectangular array: {error}") from None
+
+
+def _within(pick: Sequence[int], span: slice) -> slice | None:
+    """How a pick reads from the block of its only span, where a slice can say it."""
+    if isinstance(pick, range) and len(pick):
+        stop = pick[-1] - span.start + (1 if pick.step > 0 else -1)
+        return slice(pick[0] - span.start, None if stop < 0 else stop, pick.step)
+    return slice(None) if not len(pick) else None
+
+
+def _members(pick: Sequence[int], span: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which places of a pick a span holds, and where in its block they are."""
+    indices = np.asarray(pick, dtype=np.intp)
+    places = np.flatnonzero((indices >= span.start) & (indices < span.stop))
+    return places, indices[places] - span.start
