@@ -1,0 +1,63 @@
+"""What the host tests show and how they look at it."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Locator
+
+TOKENS = ["the", "cat", "sat", "on", "mats"]
+
+IMPORTS = "import numpy as np\nimport attn_widget as aw"
+
+# Every row of a layer is the same; the numbers are exact in float16.
+MAPS = f"""\
+weights = np.zeros((2, 2, 5, 5), dtype="float32")
+weights[0] = [0.625, 0.25, 0.125, 0, 0]
+weights[1] = [0.125, 0.75, 0.125, 0, 0]
+maps = aw.Attention(weights, queries={TOKENS!r})"""
+
+WIDGET = "w = aw.lines(maps, heads=(0,))"
+
+CELLS = [f"{IMPORTS}\n{MAPS}", f"{WIDGET}\nw"]
+
+CAT_IN_LAYER = {
+    0: "cat attends to the 0.625, cat 0.250, sat 0.125",
+    1: "cat attends to cat 0.750, the 0.125, sat 0.125",
+}
+
+SECONDS = 10.0
+
+
+def token(widget: Locator, side: str, index: int) -> Locator:
+    """The element of one position."""
+    return widget.locator(f'[data-side="{side}"][data-index="{index}"]')
+
+
+def frame(widget: Locator) -> int:
+    """How many complete pictures the widget has painted."""
+    return int(widget.get_attribute("data-frame") or 0)
+
+
+def eventually(read: Callable[[], object], expected: object) -> None:
+    """Waits until `read` gives `expected`; raises with the last it gave."""
+    deadline = time.monotonic() + SECONDS
+    while (got := read()) != expected:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"expected {expected!r} within {SECONDS} s; got {got!r}")
+        time.sleep(0.05)
+
+
+def pixels(widget: Locator) -> np.ndarray:
+    """The widget as a person sees it: (height, width, 3), 0 to 255."""
+    return np.asarray(Image.open(io.BytesIO(widget.screenshot())).convert("RGB"), dtype=int)
+
+
+def ground(widget: Locator) -> float:
+    """Brightness of the colour that covers most of the widget, 0 to 255."""
+    colours, counts = np.unique(pixels(widget).reshape(-1, 3), axis=0, return_counts=True)
+    return float(colours[counts.argmax()].mean())
