@@ -13,7 +13,7 @@ LOWEST_PYTHON ?= $(shell for name in python3.10 python3.11 $(PYTHON); do $$name 
 BUNDLE := attn_widget/static/widget.js
 SOURCES := $(shell find js/src -type f) js/build.mjs
 NOTEBOOKS := $(wildcard examples/*.ipynb)
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -p scripts.no_skips
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The versions in constraints.txt run on Python 3.11 and newer; an older one takes what it can get.
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("--constraint constraints.txt" if sys.version_info >= (3, 11) else "")')
