@@ -9,16 +9,15 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLES = {
-    "js/src/index.ts": "attn_widget/static/widget.js",
-    "js/src/standalone.ts": "attn_widget/static/standalone.js",
-}
+WIDGET = "attn_widget/static/widget.js"
+STANDALONE = "attn_widget/static/standalone.js"
 SOURCES = ("js/src/**/*", "js/build.mjs", "package-lock.json")
 
 
 def bundles(root: Path) -> list[Path]:
     """The bundles that the sources under `root` make."""
-    return [root / bundle for entry, bundle in BUNDLES.items() if (root / entry).is_file()]
+    has_standalone = (root / "js" / "src" / "standalone.ts").is_file()
+    return [root / WIDGET, root / STANDALONE] if has_standalone else [root / WIDGET]
 
 
 def is_current(root: Path) -> bool:

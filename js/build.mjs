@@ -19,7 +19,7 @@ const WIDGET_BUDGET = 100_000;
 const bundles = [
   { entry: "index.ts", file: "widget.js", format: "esm", budget: WIDGET_BUDGET },
   { entry: "standalone.ts", file: "standalone.js", format: "iife", budget: Infinity },
-].filter(({ entry }) => existsSync(resolve(here, "src", entry)));
+].filter(({ entry }) => entry === "index.ts" || existsSync(resolve(here, "src", entry)));
 
 /** @returns {import("esbuild").BuildOptions} */
 const options = ({ entry, file, format }) => ({
