@@ -6,3 +6,5 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .show import lines as lines
+from .widget import AttentionWidget as AttentionWidget

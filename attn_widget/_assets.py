@@ -1,0 +1,29 @@
+"""The built front end, read once."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+MODULE = Path(__file__).parent / "static" / "widget.js"
+
+
+def watched() -> bool:
+    """Return whether the front end is reloaded when it changes on disk."""
+    return os.environ.get("ANYWIDGET_HMR") == "1"
+
+
+@lru_cache(maxsize=1)
+def module_text() -> str:
+    """Return the widget's JavaScript module as text: a path would keep closed widgets alive.
+
+    Raises:
+        FileNotFoundError: if the front end has not been built.
+    """
+    if not MODULE.is_file():
+        raise FileNotFoundError(
+            f"attn_widget's front end ({MODULE.name}) is missing: in a clone, run "
+            "`npm ci && npm run build`; otherwise install attn-widget again"
+        )
+    return MODULE.read_text(encoding="utf-8")

@@ -1,0 +1,63 @@
+"""Arrays to bytes: the form in which numbers travel to the page and into files."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WIRE_DTYPES: Final = {"f2": "<f2", "f4": "<f4", "u1": "|u1", "u2": "<u2", "u4": "<u4"}
+
+
+class Packed(TypedDict):
+    """An array on the wire: ``dtype`` is one of f2, f4, u1, u2, u4; ``data`` is C-ordered."""
+
+    dtype: str
+    shape: list[int]
+    data: bytes
+
+
+def pack(values: NDArray[Any], dtype: str) -> Packed:
+    """Pack an array of any shape, layout and byte order as little-endian bytes.
+
+    Args:
+        values: numbers of any shape.
+        dtype: one of ``"f2"``, ``"f4"``, ``"u1"``, ``"u2"``, ``"u4"``.
+
+    Raises:
+        ValueError: if ``dtype`` is none of these, or a finite value overflows it.
+    """
+    if dtype not in _WIRE_DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(_WIRE_DTYPES)}; got {dtype!r}")
+    values = np.asarray(values)
+    _check_range(values, dtype)
+    # tobytes copies, so that a later in-place edit of the array can't leak into a re-sync.
+    laid_out = np.asarray(values, dtype=_WIRE_DTYPES[dtype], order="C")
+    return {"dtype": dtype, "shape": list(laid_out.shape), "data": laid_out.tobytes()}
+
+
+def unpack(packed: Packed) -> NDArray[Any]:
+    """Return the array that :func:`pack` packed."""
+    flat = np.frombuffer(packed["data"], dtype=_WIRE_DTYPES[packed["dtype"]])
+    return flat.reshape(packed["shape"])
+
+
+def wire_dtype(dtype: np.dtype[Any]) -> str:
+    """Return the smallest wire dtype that keeps weights of ``dtype`` exactly.
+
+    Float16 stays float16. Everything else travels as float32, the precision of the contract.
+    """
+    return "f2" if dtype == np.float16 else "f4"
+
+
+def _check_range(values: NDArray[Any], dtype: str) -> None:
+    if values.size == 0 or dtype == "f4":
+        return
+    low, high = (-65504.0, 65504.0) if dtype == "f2" else (0.0, float(2 ** (8 * int(dtype[1])) - 1))
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    if finite.size and (finite.min() < low or finite.max() > high):
+        raise ValueError(
+            f"values must lie within {low:g} and {high:g} to travel as {dtype}; "
+            f"got {finite.min():g} to {finite.max():g}"
+        )

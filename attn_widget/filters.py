@@ -1,0 +1,169 @@
+"""Which weights become lines: special positions, heads combined, mass, threshold, top-k.
+
+``js/src/lines/edges.ts`` decides the same for the page; ``tests/wire/edges.json`` holds both to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scale import ScaleContext, strength
+
+COMBINED: Final = 0xFFFF
+"""Stands for the head number where heads are merged by mean or max."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The filters of a view; the defaults hide nothing."""
+
+    combine: str = "each"
+    direction: str = "attends_to"
+    mass: float = 1.0
+    threshold: float = 0.0
+    top_k: int | None = None
+    special: str = "show"
+    scale: str = "absolute"
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Lines as columns: entry ``i`` of each array describes line ``i``.
+
+    ``total`` and ``kept`` are sums of finite magnitudes: all weight of the rows shown, and the part
+    that lines carry, both before any renormalisation. ``missing`` counts NaN cells.
+    """
+
+    query: NDArray[np.uint32]
+    key: NDArray[np.uint32]
+    head: NDArray[np.uint16]
+    weight: NDArray[np.float32]
+    strength: NDArray[np.float32]
+    total: float
+    kept: float
+    missing: int
+
+    @property
+    def hidden_share(self) -> float:
+        """Share of the weight that no line carries, 0..1."""
+        return max(0.0, 1.0 - self.kept / self.total) if self.total > 0 else 0.0
+
+
+def combine_heads(weights: NDArray[np.float32], combine: str) -> NDArray[np.float32]:
+    """Merge heads: ``(H, Q, K)`` to ``(1, Q, K)`` for mean and max, unchanged for each.
+
+    Missing cells (NaN) are left out of the mean and the max; a cell missing in all heads stays NaN.
+    """
+    if combine == "each" or len(weights) <= 1:
+        return weights
+    missing = np.isnan(weights)
+    present = (~missing).sum(axis=0)
+    if combine == "max":
+        merged = np.where(missing, -np.inf, weights).max(axis=0)
+    else:
+        total = np.where(missing, 0, weights).sum(axis=0, dtype=np.float64)
+        merged = total / np.maximum(present, 1)
+    return np.where(present > 0, merged, np.nan).astype(np.float32)[None]
+
+
+def select_edges(
+    weights: NDArray[np.float32],
+    heads: Sequence[int],
+    filters: Filter,
+    *,
+    full: float = 1.0,
+    query_special: Sequence[int] = (),
+    key_special: Sequence[int] = (),
+) -> Edges:
+    """Return the lines of one layer.
+
+    Args:
+        weights: ``(H, Q, K)``, the shown heads only.
+        heads: the model's number of each of them, ``H`` ints.
+        filters: see :class:`Filter`. ``mass`` keeps, for each query (or each key when the direction
+            is ``"attended_by"``), the fewest strongest weights whose magnitudes reach that share of
+            its finite total; ties go to the lower position. Infinite weights are always kept.
+        full: the magnitude drawn at full strength, see :func:`attn_widget.scale.full_value`.
+        query_special: positions on the query side treated as special.
+        key_special: positions on the key side treated as special.
+    """
+    merged = combine_heads(weights, filters.combine)
+    numbers = np.asarray(heads) if len(merged) == len(heads) else np.array([COMBINED])
+    if filters.combine != "each":
+        numbers = np.full(len(merged), COMBINED)
+    shown, original = apply_special(merged, filters.special, query_special, key_special)
+    row_axis = -1 if filters.direction == "attends_to" else -2
+    context = ScaleContext(full=full, keys=weights.shape[2])
+    strengths = strength(shown, filters.scale, context, axis=row_axis)
+
+    magnitude = np.where(np.isnan(shown), 0, np.abs(shown))
+    keep = magnitude > 0
+    keep &= magnitude >= filters.threshold
+    keep &= _strongest(magnitude, filters)
+
+    head, query, key = np.nonzero(keep)
+    finite = np.where(np.isfinite(original), np.abs(original), 0).astype(np.float64)
+    return Edges(
+        query=query.astype(np.uint32),
+        key=key.astype(np.uint32),
+        head=numbers[head].astype(np.uint16) if len(head) else np.zeros(0, np.uint16),
+        weight=shown[head, query, key],
+        strength=strengths[head, query, key],
+        total=float(finite.sum()),
+        kept=float(finite[head, query, key].sum()),
+        missing=int(np.isnan(original).sum()),
+    )
+
+
+def apply_special(
+    weights: NDArray[np.float32],
+    special: str,
+    query_special: Sequence[int],
+    key_special: Sequence[int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the weights to draw and, for accounts, the weights they came from.
+
+    Args:
+        weights: ``(H, Q, K)``.
+        special: ``"show"`` changes nothing. ``"hide"`` empties the rows of special queries and the
+            columns of special keys. ``"renormalise"`` also divides each row by what is left of it.
+        query_special: special positions on the query side.
+        key_special: special positions on the key side.
+    """
+    if special == "show" or not (len(query_special) or len(key_special)):
+        return weights, weights
+    original = weights.copy()
+    original[:, list(query_special), :] = 0
+    drawn = original.copy()
+    drawn[:, :, list(key_special)] = 0
+    if special == "renormalise":
+        left = np.where(np.isfinite(drawn), drawn, 0).sum(axis=2, keepdims=True, dtype=np.float64)
+        drawn = np.divide(drawn, left, out=drawn.copy(), where=left != 0).astype(np.float32)
+    return drawn, original
+
+
+def _strongest(magnitude: NDArray[np.float32], filters: Filter) -> NDArray[np.bool_]:
+    """Mark the weights that mass and top-k keep, a row (or column) at a time."""
+    if filters.mass >= 1 and filters.top_k is None:
+        return np.ones(magnitude.shape, dtype=bool)
+    rows = magnitude if filters.direction == "attends_to" else magnitude.transpose(0, 2, 1)
+    order = np.argsort(-rows, axis=-1, kind="stable")
+    ranked = np.take_along_axis(rows, order, axis=-1).astype(np.float64)
+    keep_ranked = np.ones(rows.shape, dtype=bool)
+    if filters.top_k is not None:
+        keep_ranked[..., filters.top_k :] = False
+    if filters.mass < 1:
+        finite = np.where(np.isfinite(ranked), ranked, 0)
+        # One running sum gives both sides of the comparison, so that the page, which adds in the
+        # same order, decides every tie alike.
+        running = np.cumsum(finite, axis=-1)
+        before = np.concatenate([np.zeros_like(running[..., :1]), running[..., :-1]], axis=-1)
+        keep_ranked &= (before < filters.mass * running[..., -1:]) | np.isinf(ranked)
+    keep = np.zeros(rows.shape, dtype=bool)
+    np.put_along_axis(keep, order, keep_ranked, axis=-1)
+    return keep if filters.direction == "attends_to" else keep.transpose(0, 2, 1)

@@ -1,0 +1,57 @@
+"""What a widget is given, in one form: named lists of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from .attention import Attention
+
+Maps = dict[str, list[Attention]]
+"""Each name with its steps; a single map is one step."""
+
+
+def as_maps(maps: Any) -> Maps:
+    """Return maps in one form.
+
+    Args:
+        maps: an ``Attention``, ``{name: Attention or list of them}``, or a list of ``Attention``
+            (steps of a sequence).
+
+    Raises:
+        TypeError: if it is anything else, or holds anything else.
+        ValueError: if it is empty.
+    """
+    if isinstance(maps, Mapping):
+        if not maps:
+            raise ValueError("maps must hold at least one Attention; got an empty mapping")
+        return {str(name): _steps(value, f"maps[{name!r}]") for name, value in maps.items()}
+    steps = _steps(maps, "maps")
+    return {steps[0].name or "attention": steps}
+
+
+def _steps(value: Any, what: str) -> list[Attention]:
+    if isinstance(value, Attention):
+        return [value]
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(
+            f"{what} must be an Attention or a list of them; got {type(value).__name__} "
+            "(wrap an array first: Attention(weights, queries, keys))"
+        )
+    if not value:
+        raise ValueError(f"{what} must hold at least one Attention; got an empty list")
+    for index, item in enumerate(value):
+        if not isinstance(item, Attention):
+            raise TypeError(
+                f"{what}[{index}] must be an Attention; got {type(item).__name__} "
+                "(wrap an array first: Attention(weights, queries, keys))"
+            )
+    return list(value)
+
+
+def unknown_keyword(name: str, known: list[str]) -> TypeError:
+    """Return the error for a keyword that is no state of the widget, with the likely one named."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return TypeError(f"{name!r} is not a keyword of AttentionWidget; {hint}")

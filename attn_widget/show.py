@@ -1,0 +1,40 @@
+"""One call from weights to a view of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .attention import Attention
+from .widget import AttentionWidget
+
+
+def lines(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> AttentionWidget:
+    """Show attention as lines from queries to the keys they attend to.
+
+    Args:
+        maps: an ``Attention``, ``{name: Attention}``, a list of ``Attention``, or weights
+            ``(Q, K)``, ``(H, Q, K)`` or ``(L, H, Q, K)`` to be wrapped in one.
+        queries: labels of the query side, for weights only.
+        keys: labels of the key side, for weights only; the query labels without it where square.
+        **state: traits of :class:`AttentionWidget`.
+
+    Raises:
+        TypeError: for labels beside an ``Attention``, which has its own, or an unknown keyword.
+        ValueError: for weights or state out of range.
+    """
+    return AttentionWidget(_as_maps(maps, queries, keys), view="lines", **state)
+
+
+def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:
+    held = isinstance(maps, (Attention, Mapping)) or (
+        isinstance(maps, (list, tuple)) and any(isinstance(item, Attention) for item in maps)
+    )
+    if not held:
+        return Attention(maps, queries, keys)
+    if queries is not None or keys is not None:
+        raise TypeError(
+            "queries and keys label plain weights; an Attention has its own labels "
+            "(make it with Attention(weights, queries, keys))"
+        )
+    return maps

@@ -1,0 +1,154 @@
+"""Traits that coerce what they accept and say why they refuse the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from traitlets import TraitError, TraitType
+
+
+class StateError(TraitError, ValueError):
+    """A widget state was refused; the widget is as it was before."""
+
+
+def refuse(name: str, expected: str, got: object) -> StateError:
+    """Return the error for a state ``name`` that must be ``expected`` and is not."""
+    return StateError(f"{name} must be {expected}; got {got!r}")
+
+
+class _State(TraitType[Any, Any]):
+    """A view state: synced with the page, coerced on assignment."""
+
+    info_text = "a value"
+
+    def __init__(self, default: Any) -> None:
+        super().__init__(default_value=default)
+        self.tag(sync=True)
+
+    def refuse(self, got: object) -> StateError:
+        return refuse(self.name or "value", self.info_text, got)
+
+
+class Choice(_State):
+    """One of a few words."""
+
+    def __init__(self, options: Sequence[str], default: str) -> None:
+        super().__init__(default)
+        self.options = tuple(options)
+        self.info_text = "one of " + ", ".join(repr(option) for option in self.options)
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the word."""
+        if isinstance(value, str) and value in self.options:
+            return value
+        raise self.refuse(value)
+
+
+class Switch(_State):
+    """True or False, and None where ``optional``."""
+
+    def __init__(self, default: bool | None, optional: bool = False) -> None:
+        super().__init__(default)
+        self.optional = optional
+        self.info_text = "True, False or None" if optional else "True or False"
+
+    def validate(self, obj: Any, value: Any) -> bool | None:
+        """Return the truth value."""
+        if value is None and self.optional:
+            return None
+        if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+            return bool(value)
+        raise self.refuse(value)
+
+
+class Position(_State):
+    """A whole number of at least ``least``, and None where ``optional``."""
+
+    def __init__(self, default: int | None, least: int = 0, optional: bool = False) -> None:
+        super().__init__(default)
+        self.least = least
+        self.optional = optional
+        self.info_text = f"an int of at least {least}" + (" or None" if optional else "")
+
+    def validate(self, obj: Any, value: Any) -> int | None:
+        """Return the number as an int."""
+        if value is None and self.optional:
+            return None
+        number = as_int(value)
+        if number is None or number < self.least:
+            raise self.refuse(value)
+        return number
+
+
+class Share(_State):
+    """A finite number of at least ``least``, at most ``most``."""
+
+    def __init__(self, default: float, least: float = 0.0, most: float = math.inf) -> None:
+        super().__init__(default)
+        self.least, self.most = least, most
+        upper = "" if math.isinf(most) else f", at most {most:g}"
+        self.info_text = f"a number of at least {least:g}{upper}"
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Return the number as a float."""
+        if isinstance(value, Real) and not isinstance(value, bool):
+            number = float(value)
+            if math.isfinite(number) and self.least <= number <= self.most:
+                return number
+        raise self.refuse(value)
+
+
+class Positions(_State):
+    """Distinct positions, kept in the order given; a single int is taken as one position."""
+
+    info_text = "ints of at least 0"
+
+    def __init__(self, optional: bool = False) -> None:
+        super().__init__(())
+        self.optional = optional
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, ...] | None:
+        """Return the positions as a tuple of ints."""
+        if value is None and self.optional:
+            return None
+        single = as_int(value)
+        if single is not None:
+            value = (single,)
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise self.refuse(value)
+        given = list(value)
+        numbers = [as_int(item) for item in given]
+        if any(number is None or number < 0 for number in numbers):
+            raise self.refuse(value)
+        return tuple(dict.fromkeys(number for number in numbers if number is not None))
+
+
+class Links(_State):
+    """Pairs (query, key) drawn as rings, such as a gold alignment."""
+
+    info_text = "pairs (query, key) of ints of at least 0"
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def validate(self, obj: Any, value: Any) -> tuple[tuple[int, int], ...]:
+        """Return the pairs, sorted."""
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise self.refuse(value)
+        pairs: set[tuple[int, int]] = set()
+        for item in value:
+            pair = [as_int(part) for part in item] if isinstance(item, Iterable) else []
+            if len(pair) != 2 or pair[0] is None or pair[1] is None or min(pair[0], pair[1]) < 0:
+                raise self.refuse(item)
+            pairs.add((pair[0], pair[1]))
+        return tuple(sorted(pairs))
+
+
+def as_int(value: object) -> int | None:
+    """Return ``value`` as an int where it is a whole number of any integer type, else None."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return None

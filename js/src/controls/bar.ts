@@ -1,0 +1,188 @@
+/** The one quiet row: which map, layer and heads are shown. */
+
+import { cssColour, h, set, setText } from "../dom.ts";
+import { on } from "../lifetime.ts";
+import type { Model, State } from "../model.ts";
+import { headColour } from "../scale/palette.ts";
+import type { Store } from "../store.ts";
+import type { Theme } from "../theme.ts";
+
+export class Bar {
+  readonly element: HTMLElement;
+  readonly #model: Model;
+  readonly #store: Store;
+  readonly #map = h("select", { "aria-label": "map" });
+  readonly #step = h("select", { "aria-label": "step" });
+  readonly #layer = h("select", { "aria-label": "layer" });
+  readonly #previous = h("button", { type: "button", "aria-label": "previous layer", title: "previous layer ( [ )" }, "‹");
+  readonly #next = h("button", { type: "button", "aria-label": "next layer", title: "next layer ( ] )" }, "›");
+  readonly #groups: Record<"map" | "step" | "layer" | "heads", HTMLElement>;
+  readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "heads" });
+  readonly #all = h("button", { type: "button", title: "show all heads ( a )" }, "all");
+  readonly #none = h("button", { type: "button", title: "show no head" }, "none");
+  readonly #combine = select("how heads are combined", [
+    ["each", "each"],
+    ["mean", "mean"],
+    ["max", "max"],
+  ]);
+  #theme: Theme = "light";
+
+  constructor(model: Model, store: Store, end: readonly HTMLElement[], signal: AbortSignal) {
+    this.#model = model;
+    this.#store = store;
+    this.#groups = {
+      map: h("div", { class: "group" }, this.#map),
+      step: h("div", { class: "group" }, h("span", {}, "step"), this.#step),
+      layer: h("div", { class: "group" }, h("span", {}, "layer"), this.#previous, this.#layer, this.#next),
+      heads: h(
+        "div",
+        { class: "group" },
+        h("span", {}, "heads"),
+        this.#chips,
+        this.#all,
+        this.#none,
+        this.#combine,
+      ),
+    };
+    this.element = h(
+      "div",
+      { class: "bar" },
+      ...Object.values(this.#groups),
+      h("div", { class: "group end" }, ...end),
+    );
+    on(this.#map, "change", () => model.change({ map: this.#map.value }), signal);
+    on(this.#step, "change", () => model.change({ step: Number(this.#step.value) }), signal);
+    on(this.#layer, "change", () => model.change({ layer: Number(this.#layer.value) }), signal);
+    on(this.#previous, "click", () => this.moveLayer(-1), signal);
+    on(this.#next, "click", () => this.moveLayer(1), signal);
+    on(this.#all, "click", () => model.change({ heads: [] }), signal);
+    on(this.#none, "click", () => model.change({ heads: null }), signal);
+    on(
+      this.#combine,
+      "change",
+      () => model.change({ combine: this.#combine.value as State["combine"] }),
+      signal,
+    );
+    on(this.#chips, "click", (event) => this.#chipClicked(event), signal);
+    on(this.#chips, "dblclick", (event) => this.#isolate(headOf(event)), signal);
+    model.subscribe(() => this.#update(), signal);
+    store.subscribe(() => this.#update(), signal);
+    this.#update();
+  }
+
+  set theme(theme: Theme) {
+    this.#theme = theme;
+    this.#update();
+  }
+
+  moveLayer(by: number): void {
+    const layers = this.#store.content?.layers ?? 1;
+    const layer = this.#model.state.layer + by;
+    if (layer >= 0 && layer < layers) this.#model.change({ layer });
+  }
+
+  /** Show one head alone: the one after (1) or before (−1) the one shown. */
+  moveHead(by: number): void {
+    const heads = this.#store.content?.heads ?? 1;
+    const shown = this.#shown();
+    const from = shown.length === 1 ? (shown[0] as number) : by > 0 ? -1 : heads;
+    this.#isolate((from + by + heads) % heads);
+  }
+
+  #shown(): number[] {
+    const { heads } = this.#model.state;
+    if (heads === null) return [];
+    if (heads.length > 0) return [...heads];
+    return Array.from({ length: this.#store.content?.heads ?? 0 }, (_, head) => head);
+  }
+
+  #chipClicked(event: MouseEvent): void {
+    const head = headOf(event);
+    if (head === null) return;
+    if (event.altKey || event.metaKey || event.ctrlKey || event.shiftKey) {
+      this.#isolate(head);
+      return;
+    }
+    const shown = this.#shown();
+    const next = shown.includes(head) ? shown.filter((other) => other !== head) : [...shown, head];
+    this.#model.change({ heads: normalHeads(next, this.#store.content?.heads ?? 0) });
+  }
+
+  #isolate(head: number | null): void {
+    if (head !== null) this.#model.change({ heads: normalHeads([head], this.#store.content?.heads ?? 0) });
+  }
+
+  #update(): void {
+    const { content } = this.#store;
+    if (!content) return;
+    const { state } = this.#model;
+    options(this.#map, content.maps.map((name) => [name, name]), state.map);
+    options(this.#step, count(content.steps), String(state.step));
+    options(this.#layer, count(content.layers), String(state.layer));
+    set(this.#groups.map, "hidden", content.maps.length < 2);
+    set(this.#groups.step, "hidden", content.steps < 2);
+    set(this.#groups.layer, "hidden", content.layers < 2);
+    set(this.#groups.heads, "hidden", content.heads < 2);
+    this.#previous.disabled = state.layer <= 0;
+    this.#next.disabled = state.layer >= content.layers - 1;
+    this.#combine.value = state.combine;
+    this.#updateChips(content.heads);
+  }
+
+  #updateChips(heads: number): void {
+    const shown = new Set(this.#shown());
+    while (this.#chips.childElementCount > heads) this.#chips.lastElementChild?.remove();
+    for (let head = 0; head < heads; head++) {
+      const chip =
+        (this.#chips.children[head] as HTMLElement | undefined) ??
+        this.#chips.appendChild(
+          h("button", {
+            type: "button",
+            class: "chip",
+            "data-head": head,
+            "aria-label": `head ${head}`,
+            title: `head ${head}: click toggles, double-click or Shift-click shows it alone`,
+          }),
+        );
+      setText(chip, String(head));
+      set(chip, "aria-pressed", String(shown.has(head)));
+      chip.style.setProperty("--head", cssColour(headColour(head, this.#theme)));
+    }
+  }
+}
+
+/** All heads are written as none in particular, no head as null: see the `heads` trait. */
+function normalHeads(heads: readonly number[], count: number): readonly number[] | null {
+  if (heads.length === 0) return null;
+  return heads.length === count ? [] : [...heads].sort((a, b) => a - b);
+}
+
+const headOf = (event: Event): number | null => {
+  const chip = (event.target as Element).closest<HTMLElement>(".chip");
+  return chip ? Number(chip.dataset.head) : null;
+};
+
+const count = (length: number): [string, string][] =>
+  Array.from({ length }, (_, index) => [String(index), `${index} of ${length}`]);
+
+export function select(label: string, choices: readonly (readonly [value: string, text: string])[]): HTMLSelectElement {
+  const element = h("select", { "aria-label": label, title: label });
+  options(element, choices, choices[0]?.[0] ?? "");
+  return element;
+}
+
+/** Fill a select, touching it only where it differs: an open list must not flicker. */
+export function options(
+  element: HTMLSelectElement,
+  choices: readonly (readonly [value: string, text: string])[],
+  value: string,
+): void {
+  const same =
+    element.options.length === choices.length &&
+    choices.every(([choice, text], i) => {
+      const option = element.options[i];
+      return option?.value === choice && option.text === text;
+    });
+  if (!same) element.replaceChildren(...choices.map(([choice, text]) => h("option", { value: choice }, text)));
+  if (element.value !== value) element.value = value;
+}

@@ -1,0 +1,151 @@
+/** What the lines view shows, worked out from state and weights: no DOM, no canvas. */
+
+import type { Content } from "../content.ts";
+import type { State } from "../model.ts";
+import type { Side, Store, Weights } from "../store.ts";
+import { combineHeads, pick, type Selection, type SelectOptions, selectEdges } from "./edges.ts";
+import { type Joint, jointOf } from "./reading.ts";
+import type { Edges } from "./scene.ts";
+import { mergeUnits, tokensOf, type Units, unitOf, unitsOf } from "./units.ts";
+
+export interface Axes {
+  readonly query: Units;
+  readonly key: Units;
+}
+
+/** Positions in focus on each side; both sides together mean the lines between them. */
+export interface Focus {
+  readonly query: readonly number[];
+  readonly key: readonly number[];
+}
+
+export const NO_FOCUS: Focus = { query: [], key: [] };
+
+export const isEmpty = (focus: Focus): boolean => focus.query.length === 0 && focus.key.length === 0;
+
+export const axesOf = (content: Content, state: State): Axes => {
+  const query = unitsOf(content.queries, state.words);
+  return { query, key: content.keys === content.queries ? query : unitsOf(content.keys, state.words) };
+};
+
+export function shownHeads(content: Content, state: State): readonly number[] {
+  if (state.heads === null) return [];
+  if (state.heads.length > 0) return [...state.heads].sort((a, b) => a - b);
+  return Array.from({ length: content.heads }, (_, head) => head);
+}
+
+/** Pinned tokens as positions of the units shown. */
+export const pinnedFocus = (state: State, axes: Axes): Focus => ({
+  query: [...new Set(state.pinned_queries.map((token) => unitOf(axes.query, token)))],
+  key: [...new Set(state.pinned_keys.map((token) => unitOf(axes.key, token)))],
+});
+
+export function optionsOf(content: Content, state: State, axes: Axes, full: number): SelectOptions {
+  return {
+    ...state,
+    kind: content.kind,
+    heads: shownHeads(content, state),
+    full,
+    querySpecial: new Set(axes.query.special),
+    keySpecial: new Set(axes.key.special),
+    keyCount: axes.key.count,
+  };
+}
+
+/** All lines of the layer shown; undefined while its weights are not here. */
+export function wholeSelection(store: Store, state: State, axes: Axes): Selection | undefined {
+  const content = store.content;
+  const weights = store.layer(state.layer);
+  if (!content || !weights) return undefined;
+  const merged = mergeUnits(weights, axes.query, axes.key);
+  const options = optionsOf(content, state, axes, store.full(state.layer));
+  return selectEdges(combineHeads(merged, options.heads, state.combine), options);
+}
+
+/**
+ * The lines of the positions in focus, from the rows that are here; undefined while one is missing.
+ * Filters then work along the rows at hand, since no other weights are known.
+ */
+export function rowSelection(store: Store, state: State, axes: Axes, focus: Focus): Selection | undefined {
+  const content = store.content;
+  if (!content) return undefined;
+  const side: Side = focus.query.length > 0 ? "query" : "key";
+  const positions = focus[side];
+  const tokens = positions.flatMap((position) => tokensOf(axes[side], position));
+  const rows = store.rows(state.layer, side, tokens);
+  if (!rows) return undefined;
+  const part = partOf(axes[side], positions);
+  const queries = side === "query" ? part : axes.query;
+  const keys = side === "key" ? part : axes.key;
+  const merged: Weights = mergeUnits(rows, queries, keys);
+  const options: SelectOptions = {
+    ...optionsOf(content, state, axes, store.full(state.layer)),
+    direction: side === "query" ? "attends_to" : "attended_by",
+    querySpecial: new Set(queries.special),
+    keySpecial: new Set(keys.special),
+  };
+  const selection = selectEdges(combineHeads(merged, options.heads, state.combine), options);
+  const { edges } = selection;
+  const remapped = Uint32Array.from(edges[side], (position) => positions[position] as number);
+  const all: Edges = { ...edges, [side]: remapped };
+  const other: Side = side === "query" ? "key" : "query";
+  const kept = new Set(focus[other]);
+  if (kept.size === 0) return { ...selection, edges: all };
+  return { ...selection, edges: pick(all, (i) => kept.has(all[other][i] as number)) };
+}
+
+function partOf(units: Units, positions: readonly number[]): Units {
+  const starts = [0];
+  for (const position of positions) {
+    starts.push((starts.at(-1) as number) + tokensOf(units, position).length);
+  }
+  const special = new Set(units.special);
+  return {
+    count: positions.length,
+    labels: positions.map((position) => units.labels[position] ?? ""),
+    special: positions.flatMap((position, index) => (special.has(position) ? [index] : [])),
+    starts: Uint32Array.from(starts),
+  };
+}
+
+/** The lines that touch the focus: of one side, or between both. */
+export function focusEdges(edges: Edges, focus: Focus): Edges {
+  const queries = new Set(focus.query);
+  const keys = new Set(focus.key);
+  return pick(
+    edges,
+    (i) =>
+      (queries.size === 0 || queries.has(edges.query[i] as number)) &&
+      (keys.size === 0 || keys.has(edges.key[i] as number)),
+  );
+}
+
+/** Joint attention at the other end of a focus; for a focus on both sides, at both ends. */
+export function jointsOf(edges: Edges, focus: Focus, axes: Axes): { query?: Joint; key?: Joint } {
+  const { query, key } = focus;
+  const joints: { query?: Joint; key?: Joint } = {};
+  if (query.length > 0) joints.key = jointOf(edges, "query", query.length, axes.key.count);
+  if (key.length > 0) joints.query = jointOf(edges, "key", key.length, axes.query.count);
+  return joints;
+}
+
+/** Least and largest sum of a row over the heads shown; null where no row is finite. */
+export function rowSums(
+  { queries, keys, values }: Weights,
+  content: Content,
+  state: State,
+): readonly [least: number, most: number] | null {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const head of shownHeads(content, state)) {
+    for (let q = 0; q < queries; q++) {
+      let sum = 0;
+      const from = (head * queries + q) * keys;
+      for (let k = 0; k < keys; k++) sum += values[from + k] as number;
+      if (!Number.isFinite(sum)) continue;
+      if (sum < least) least = sum;
+      if (sum > most) most = sum;
+    }
+  }
+  return least <= most ? [least, most] : null;
+}

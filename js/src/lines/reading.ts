@@ -1,0 +1,137 @@
+/** What is hovered or pinned, said in words: the readout and the screen reader get the same sentence. */
+
+import { formatWeight } from "../scale/scale.ts";
+import { COMBINED, type Edges } from "./scene.ts";
+import type { Side } from "../store.ts";
+
+/** A piece of a sentence; `strong` pieces are tokens and numbers. */
+export interface Piece {
+  readonly text: string;
+  readonly strong?: boolean;
+}
+
+/** Joint attention of some tokens of one side: one number for each position of the other. */
+export interface Joint {
+  /** The strongest of the shown heads at each position; NaN where there is no line. */
+  readonly weights: Float32Array;
+  readonly strengths: Float32Array;
+  /** The head it belongs to. */
+  readonly heads: Uint16Array;
+}
+
+export const VERBS: Readonly<Record<Side, string>> = {
+  query: "attends to",
+  key: "is attended by",
+};
+
+/**
+ * Joint attention of the tokens `focus` of `side`: for each head the mean over them, then the strongest
+ * head. Weights that have no line count as zero in the mean.
+ */
+export function jointOf(edges: Edges, side: Side, focus: number, length: number): Joint {
+  const [other] = side === "query" ? [edges.key] : [edges.query];
+  const sums = new Map<number, { weight: Float64Array; strength: Float64Array; any: Uint8Array }>();
+  for (let i = 0; i < edges.count; i++) {
+    const head = edges.head[i] as number;
+    let sum = sums.get(head);
+    if (!sum) {
+      sum = {
+        weight: new Float64Array(length),
+        strength: new Float64Array(length),
+        any: new Uint8Array(length),
+      };
+      sums.set(head, sum);
+    }
+    const at = other[i] as number;
+    sum.weight[at] = (sum.weight[at] as number) + (edges.weight[i] as number);
+    sum.strength[at] = (sum.strength[at] as number) + (edges.strength[i] as number);
+    sum.any[at] = 1;
+  }
+  const weights = new Float32Array(length).fill(NaN);
+  const strengths = new Float32Array(length);
+  const heads = new Uint16Array(length).fill(COMBINED);
+  for (const [head, { weight, strength, any }] of sums) {
+    for (let at = 0; at < length; at++) {
+      if (!any[at]) continue;
+      const mean = (weight[at] as number) / focus;
+      if (Number.isNaN(weights[at]) || Math.abs(mean) > Math.abs(weights[at] as number)) {
+        weights[at] = mean;
+        strengths[at] = (strength[at] as number) / focus;
+        heads[at] = head;
+      }
+    }
+  }
+  return { weights, strengths, heads };
+}
+
+const NAMED = 4;
+
+export interface SentenceInput {
+  readonly side: Side;
+  /** Labels of the tokens in focus. */
+  readonly focus: readonly string[];
+  readonly joint: Joint;
+  readonly labels: readonly string[];
+  /** More than one head is shown, each by itself: numbers say which. */
+  readonly manyHeads: boolean;
+  readonly combine: "each" | "mean" | "max";
+}
+
+/** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004". */
+export function sentence({ side, focus, joint, labels, manyHeads, combine }: SentenceInput): Piece[] {
+  const order: number[] = [];
+  joint.weights.forEach((weight, at) => {
+    if (!Number.isNaN(weight)) order.push(at);
+  });
+  const weightAt = (at: number) => joint.weights[at] as number;
+  order.sort((a, b) => Math.abs(weightAt(b)) - Math.abs(weightAt(a)) || a - b);
+  const pieces: Piece[] = [...listed(focus), { text: ` ${verb(side, focus.length)} ` }];
+  if (order.length === 0) return [...pieces, { text: "nothing that is shown" }];
+  order.slice(0, NAMED).forEach((at, i) => {
+    if (i > 0) pieces.push({ text: ", " });
+    pieces.push({ text: labels[at] ?? String(at), strong: true }, { text: ` ${formatWeight(weightAt(at))}` });
+    if (manyHeads) pieces.push({ text: ` (head ${joint.heads[at]})` });
+  });
+  const rest = order.slice(NAMED);
+  if (rest.length > 0) {
+    const share = rest.reduce((sum, at) => sum + weightAt(at), 0);
+    const most = Math.abs(weightAt(rest[0] as number));
+    pieces.push({
+      text:
+        manyHeads || combine === "max"
+          ? `; ${rest.length} more, at most ${formatWeight(most)}`
+          : `; ${rest.length} more share ${formatWeight(share)}`,
+    });
+  }
+  if (focus.length > 1) pieces.push({ text: ` (mean of ${focus.length})` });
+  return pieces;
+}
+
+/** "*mon* attends to *my* 0.817 (head 2)": one line, both ends and its value. */
+export function lineSentence(query: string, key: string, weight: number, head: number): Piece[] {
+  const pieces: Piece[] = [
+    { text: query, strong: true },
+    { text: ` ${VERBS.query} ` },
+    { text: key, strong: true },
+    { text: ` ${formatWeight(weight)}` },
+  ];
+  if (head !== COMBINED) pieces.push({ text: ` (head ${head})` });
+  return pieces;
+}
+
+export const plain = (pieces: readonly Piece[]): string => pieces.map(({ text }) => text).join("");
+
+function verb(side: Side, count: number): string {
+  if (count === 1) return VERBS[side];
+  return side === "query" ? "attend to" : "are attended by";
+}
+
+function listed(labels: readonly string[]): Piece[] {
+  const named = labels.slice(0, 3);
+  const pieces = named.flatMap((label, i): Piece[] => [
+    ...(i > 0 ? [{ text: " + " }] : []),
+    { text: label, strong: true },
+  ]);
+  if (labels.length > named.length) pieces.push({ text: ` + ${labels.length - named.length} more` });
+  return pieces;
+}

@@ -1,0 +1,48 @@
+/** What the lines view draws, free of DOM, host and kernel. */
+
+/** Drawn lines as columns: entry `i` of each array describes line `i`. */
+export interface Edges {
+  readonly count: number;
+  /** Position on the query axis. */
+  readonly query: Uint32Array;
+  /** Position on the key axis. */
+  readonly key: Uint32Array;
+  /** Head of the model, or `COMBINED` when heads are merged by mean or max. */
+  readonly head: Uint16Array;
+  /** The number itself: what readouts, tables and exports state. */
+  readonly weight: Float32Array;
+  /** 0..1 after the chosen scale: what opacity and width carry. */
+  readonly strength: Float32Array;
+  /** `Mark` bits: why a line is not an ordinary positive weight. */
+  readonly mark: Uint8Array;
+}
+
+export const COMBINED = 0xffff;
+
+/** Bits of `Edges.mark`. */
+export const Mark = { negative: 1, infinite: 2 } as const;
+
+/** Weight that no single line carries, pooled into blocks and drawn as a haze. */
+export interface Fog {
+  readonly rows: number;
+  readonly cols: number;
+  /** One `rows × cols` block a head: summed strength of the lines in the block. */
+  readonly heads: readonly { readonly head: number; readonly strength: Float32Array }[];
+}
+
+/**
+ * Where lines run, in CSS pixels. A line leaves its query at `along.query`, arrives at its key at
+ * `along.key`, and is placed across that direction by the centres of its two ends.
+ */
+export interface Geometry {
+  /** True: tokens stand in two columns and lines run left to right. False: two rows, top to bottom. */
+  readonly vertical: boolean;
+  readonly along: { readonly query: number; readonly key: number };
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  /** Room of one token across the line direction; line width is a share of it. */
+  readonly pitch: number;
+}
+
+/** An opaque colour, 0..255 a channel. */
+export type Rgb = readonly [red: number, green: number, blue: number];

@@ -1,0 +1,182 @@
+/**
+ * The state that Python and the page share, typed. Everything below this file reads `State` and
+ * calls `change`; it never sees the host.
+ */
+
+/** Names are those of the traits of `AttentionWidget`. */
+export interface State {
+  view: "lines";
+  map: string;
+  step: number;
+  layer: number;
+  /** `[]` means all heads, null none. */
+  heads: readonly number[] | null;
+  combine: "each" | "mean" | "max";
+  direction: "attends_to" | "attended_by";
+  pinned_queries: readonly number[];
+  pinned_keys: readonly number[];
+  mass: number;
+  threshold: number;
+  top_k: number | null;
+  special: "show" | "hide" | "renormalise";
+  words: boolean;
+  links: readonly (readonly [query: number, key: number])[];
+  whole: boolean | null;
+  orientation: "vertical" | "horizontal";
+  scale: "absolute" | "row" | "sqrt" | "log" | "times_uniform";
+  theme: "auto" | "light" | "dark";
+  height: number | null;
+  observe_hover: boolean;
+}
+
+export type StateName = keyof State;
+
+const DEFAULTS: State = {
+  view: "lines",
+  map: "",
+  step: 0,
+  layer: 0,
+  heads: [],
+  combine: "each",
+  direction: "attends_to",
+  pinned_queries: [],
+  pinned_keys: [],
+  mass: 1,
+  threshold: 0,
+  top_k: null,
+  special: "show",
+  words: false,
+  links: [],
+  whole: null,
+  orientation: "vertical",
+  scale: "absolute",
+  theme: "auto",
+  height: null,
+  observe_hover: false,
+};
+
+const NAMES = Object.keys(DEFAULTS) as StateName[];
+
+/** What the page needs of a host; each host lacks something. */
+export interface Host {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback: (...args: never[]) => void): void;
+  send?(content: unknown): void;
+}
+
+type Listener = (changed: ReadonlySet<StateName>) => void;
+
+/** Writes wait this long for more of their kind, so that dragging a slider isn't a message a pixel. */
+const SAVE_DELAY_MS = 60;
+
+/** One model's shared state. `data` traits come through untouched, as the host delivers them. */
+export class Model {
+  readonly #host: Host;
+  readonly #listeners = new Set<Listener>();
+  readonly #dataListeners = new Set<() => void>();
+  #state: State;
+  #unsaved = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(host: Host, signal: AbortSignal) {
+    this.#host = host;
+    this.#state = this.#read();
+    const refresh = () => this.#refresh();
+    const dataChanged = () => {
+      for (const listener of [...this.#dataListeners]) listener();
+    };
+    const events: [string, () => void][] = [
+      ...NAMES.map((name): [string, () => void] => [`change:${name}`, refresh]),
+      ["change:_content", dataChanged],
+      ["change:_block", dataChanged],
+    ];
+    for (const [event, callback] of events) host.on(event, callback);
+    signal.addEventListener("abort", () => {
+      for (const [event, callback] of events) host.off(event, callback);
+      this.#save();
+      this.#listeners.clear();
+      this.#dataListeners.clear();
+    });
+  }
+
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  data(name: "_content" | "_block"): unknown {
+    return this.#host.get(name);
+  }
+
+  /** Apply a change here at once and tell Python shortly after. */
+  change(change: Partial<State>): void {
+    const changed = this.#merge(change);
+    if (changed.size === 0) return;
+    for (const name of changed) this.#host.set(name, this.#state[name]);
+    this.#unsaved = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#save(), SAVE_DELAY_MS);
+    this.#notify(changed);
+  }
+
+  subscribe(listener: Listener, signal: AbortSignal): void {
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => this.#listeners.delete(listener));
+  }
+
+  onData(listener: () => void, signal: AbortSignal): void {
+    this.#dataListeners.add(listener);
+    signal.addEventListener("abort", () => this.#dataListeners.delete(listener));
+  }
+
+  get canSend(): boolean {
+    return typeof this.#host.send === "function";
+  }
+
+  send(content: unknown): void {
+    this.#host.send?.(content);
+  }
+
+  onMessage(listener: (content: unknown, buffers: readonly unknown[]) => void, signal: AbortSignal): void {
+    const callback = (content: unknown, buffers?: readonly unknown[]) => listener(content, buffers ?? []);
+    this.#host.on("msg:custom", callback);
+    signal.addEventListener("abort", () => this.#host.off("msg:custom", callback));
+  }
+
+  /** Hosts pass different arguments with a change, or none, and some fire without one: read again. */
+  #refresh(): void {
+    const changed = this.#merge(this.#read());
+    if (changed.size > 0) this.#notify(changed);
+  }
+
+  #read(): State {
+    const state: Record<string, unknown> = {};
+    for (const name of NAMES) {
+      const value = this.#host.get(name);
+      state[name] = value === undefined ? DEFAULTS[name] : value;
+    }
+    return state as unknown as State;
+  }
+
+  #merge(change: Partial<State>): Set<StateName> {
+    const changed = new Set<StateName>();
+    for (const name of Object.keys(change) as StateName[]) {
+      if (JSON.stringify(this.#state[name]) !== JSON.stringify(change[name])) changed.add(name);
+    }
+    if (changed.size > 0) this.#state = { ...this.#state, ...change };
+    return changed;
+  }
+
+  #notify(changed: ReadonlySet<StateName>): void {
+    for (const listener of [...this.#listeners]) listener(changed);
+  }
+
+  #save(): void {
+    clearTimeout(this.#timer);
+    if (!this.#unsaved) return;
+    this.#unsaved = false;
+    this.#host.save_changes();
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Which weights are here. Blocks come unasked as a trait; rows beyond them are asked for, and what
+ * was used longest ago is forgotten first.
+ */
+
+import { decode, type Packed } from "./codec.ts";
+import type { Content } from "./content.ts";
+import { readContent } from "./content.ts";
+import type { Model } from "./model.ts";
+import { MESSAGE_BYTES, NoKernel, type Reply, Requests } from "./protocol.ts";
+
+export type Side = "query" | "key";
+
+/** Weights of one layer, row-major `(heads, queries, keys)`. */
+export interface Weights {
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly values: Float32Array;
+}
+
+interface WireBlock {
+  revision: number;
+  layers: [number, number];
+  queries: [number, number];
+  full: number[];
+  weights: Packed;
+}
+
+const MEMORY_BYTES = 128 * 1024 * 1024;
+
+export class Store {
+  readonly #model: Model;
+  readonly #requests: Requests;
+  readonly #listeners = new Set<() => void>();
+  readonly #layers = new Map<number, Float32Array>();
+  /** Rows of layers that are not here whole: `layer:side:index` to `(heads, other side)`. */
+  readonly #rows = new Map<string, Float32Array>();
+  readonly #asked = new Set<string>();
+  readonly #full = new Map<number, number>();
+  #content: Content | undefined;
+  #failure: string | undefined;
+  #bytes = 0;
+
+  constructor(model: Model, signal: AbortSignal) {
+    this.#model = model;
+    this.#requests = new Requests(model, signal);
+    model.onData(() => this.#readData(), signal);
+    signal.addEventListener("abort", () => this.#listeners.clear());
+    this.#readData();
+  }
+
+  get content(): Content | undefined {
+    return this.#content;
+  }
+
+  /** Why the map can't be shown, or why what was asked for did not come. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  subscribe(listener: () => void, signal: AbortSignal): void {
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => this.#listeners.delete(listener));
+  }
+
+  /** The weights of a layer, if all of them are here. */
+  layer(layer: number): Weights | undefined {
+    const content = this.#content;
+    const values = this.#layers.get(layer);
+    if (!content || !values) return undefined;
+    this.#layers.delete(layer);
+    this.#layers.set(layer, values);
+    return { ...sizes(content), values };
+  }
+
+  /** The magnitude a layer draws at full strength. */
+  full(layer: number): number {
+    return this.#full.get(layer) ?? 1;
+  }
+
+  /**
+   * The weights of some positions of one side, or undefined while any of them is not here: for
+   * queries `(heads, n, keys)`, for keys `(heads, queries, n)`.
+   */
+  rows(layer: number, side: Side, positions: readonly number[]): Weights | undefined {
+    const content = this.#content;
+    if (!content) return undefined;
+    const { heads, queries, keys } = sizes(content);
+    const whole = this.#layers.get(layer);
+    const across = side === "query" ? keys : queries;
+    const count = positions.length;
+    const values = new Float32Array(heads * across * count);
+    for (let p = 0; p < count; p++) {
+      const position = positions[p] as number;
+      const row = whole ? undefined : this.#row(layer, side, position);
+      if (!whole && !row) return undefined;
+      for (let h = 0; h < heads; h++) {
+        if (side === "query") {
+          const source = whole
+            ? whole.subarray((h * queries + position) * keys, (h * queries + position + 1) * keys)
+            : (row as Float32Array).subarray(h * keys, (h + 1) * keys);
+          values.set(source, (h * count + p) * keys);
+        } else {
+          for (let q = 0; q < queries; q++) {
+            values[(h * queries + q) * count + p] = whole
+              ? (whole[(h * queries + q) * keys + position] as number)
+              : ((row as Float32Array)[h * queries + q] as number);
+          }
+        }
+      }
+    }
+    return side === "query"
+      ? { heads, queries: count, keys, values }
+      : { heads, queries, keys: count, values };
+  }
+
+  /** Ask for rows that are not here, nearby ones with them. Listeners hear when they arrive. */
+  want(layer: number, side: Side, start: number, stop: number): void {
+    const content = this.#content;
+    if (!content || this.#layers.has(layer)) return;
+    const { heads, queries, keys } = sizes(content);
+    const [length, across] = side === "query" ? [queries, keys] : [keys, queries];
+    const most = Math.max(1, Math.floor(MESSAGE_BYTES / (heads * across * 4)));
+    const missing: number[] = [];
+    for (let index = Math.max(0, start); index < Math.min(length, stop); index++) {
+      const name = `${layer}:${side}:${index}`;
+      if (!this.#row(layer, side, index) && !this.#asked.has(name)) missing.push(index);
+    }
+    for (const [first, last] of runs(missing, most)) this.#askRows(layer, side, first, last);
+  }
+
+  edges(fields: Record<string, unknown>): Promise<Reply> {
+    return this.#requests.ask("edges", fields);
+  }
+
+  #row(layer: number, side: Side, index: number): Float32Array | undefined {
+    const name = `${layer}:${side}:${index}`;
+    const row = this.#rows.get(name);
+    if (row) {
+      this.#rows.delete(name);
+      this.#rows.set(name, row);
+    }
+    return row;
+  }
+
+  #askRows(layer: number, side: Side, start: number, stop: number): void {
+    const revision = this.#content?.revision;
+    const names = Array.from({ length: stop - start }, (_, index) => `${layer}:${side}:${start + index}`);
+    for (const name of names) this.#asked.add(name);
+    this.#requests
+      .ask("rows", { layer, side, start, stop })
+      .then((reply) => {
+        if (reply.revision !== revision || revision !== this.#content?.revision) return;
+        const weights = reply.arrays.weights;
+        if (!weights) return;
+        this.#keepRows(layer, side, start, weights.shape, weights.values as Float32Array);
+        this.#failure = undefined;
+      })
+      .catch((error: unknown) => {
+        this.#failure =
+          error instanceof NoKernel
+            ? "These weights are not stored in the page and need a running kernel."
+            : String(error instanceof Error ? error.message : error);
+      })
+      .finally(() => {
+        for (const name of names) this.#asked.delete(name);
+        this.#notify();
+      });
+  }
+
+  #keepRows(layer: number, side: Side, start: number, shape: readonly number[], values: Float32Array): void {
+    const [heads = 0, first = 0, second = 0] = shape;
+    const [count, across] = side === "query" ? [first, second] : [second, first];
+    for (let p = 0; p < count; p++) {
+      const row = new Float32Array(heads * across);
+      for (let h = 0; h < heads; h++) {
+        for (let other = 0; other < across; other++) {
+          const index =
+            side === "query" ? (h * count + p) * across + other : (h * across + other) * count + p;
+          row[h * across + other] = values[index] as number;
+        }
+      }
+      this.#keep(this.#rows, `${layer}:${side}:${start + p}`, row);
+    }
+  }
+
+  #keep<K>(map: Map<K, Float32Array>, name: K, values: Float32Array): void {
+    this.#bytes += values.byteLength - (map.get(name)?.byteLength ?? 0);
+    map.delete(name);
+    map.set(name, values);
+    for (const forgetful of [this.#rows, this.#layers] as Map<unknown, Float32Array>[]) {
+      for (const [oldest, held] of forgetful) {
+        if (this.#bytes <= MEMORY_BYTES || held === values) break;
+        forgetful.delete(oldest);
+        this.#bytes -= held.byteLength;
+      }
+    }
+  }
+
+  #readData(): void {
+    try {
+      const content = readContent(this.#model);
+      if (content && content.revision !== this.#content?.revision) this.#forget(content);
+      this.#readBlock();
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+    }
+    this.#notify();
+  }
+
+  #forget(content: Content): void {
+    this.#content = content;
+    this.#layers.clear();
+    this.#rows.clear();
+    this.#full.clear();
+    this.#bytes = 0;
+    this.#failure = undefined;
+  }
+
+  #readBlock(): void {
+    const block = this.#model.data("_block") as WireBlock | undefined;
+    const content = this.#content;
+    // The two traits may be announced one after the other: a block waits for its description.
+    if (!content || !block?.weights || block.revision !== content.revision) return;
+    const [firstLayer, lastLayer] = block.layers;
+    const [firstQuery, lastQuery] = block.queries;
+    if (this.#layers.has(firstLayer) && lastLayer - firstLayer === 1) return;
+    const { values } = decode(block.weights) as { values: Float32Array };
+    const { heads, queries, keys } = sizes(content);
+    const count = lastQuery - firstQuery;
+    for (let layer = firstLayer; layer < lastLayer; layer++) {
+      const size = heads * count * keys;
+      const part = values.subarray((layer - firstLayer) * size, (layer - firstLayer + 1) * size);
+      this.#full.set(layer, block.full[layer - firstLayer] ?? 1);
+      if (count === queries) this.#keep(this.#layers, layer, part);
+      else this.#keepRows(layer, "query", firstQuery, [heads, count, keys], part);
+    }
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+const sizes = ({ heads, queries, keys }: Content) => ({
+  heads,
+  queries: queries.labels.length,
+  keys: keys.labels.length,
+});
+
+/** Consecutive stretches `[first, last)` of sorted positions, none longer than `most`. */
+export function runs(positions: readonly number[], most: number): [first: number, last: number][] {
+  const found: [number, number][] = [];
+  for (const position of positions) {
+    const current = found.at(-1);
+    if (current && current[1] === position && position - current[0] < most) current[1]++;
+    else found.push([position, position + 1]);
+  }
+  return found;
+}
