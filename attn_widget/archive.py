@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import zipfile
@@ -17,9 +18,8 @@ from numpy.typing import NDArray
 
 from .attention import Attention
 from .axes import Axis, Boxes, Patches, Segment, Tokens
-from .images import Image
+from .images import Image, read_image
 from .labels import SCHEMES, Scheme
-from .sources import dtype_name
 
 FORMAT = "attn_widget"
 VERSION = 1
@@ -51,15 +51,26 @@ def load(path: str | os.PathLike[str]) -> Attention:
         ValueError: If the file is not one of ours, is damaged, or is of a newer version.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            if "header.npy" not in archive.namelist():
-                raise ValueError(f"{os.fspath(path)} is not a file of attn_widget: no header")
-            header = _header(archive, path)
-            return _attention(archive, header)
-    except (zipfile.BadZipFile, EOFError) as error:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)} is not a file of attn_widget: {error}") from error
-    except (KeyError, TypeError, IndexError, UnicodeDecodeError) as error:
-        raise ValueError(f"{os.fspath(path)} is damaged: {error!r}") from error
+    with archive:
+        if "header.npy" not in archive.namelist():
+            raise ValueError(f"{os.fspath(path)} is not a file of attn_widget: no header")
+        try:
+            header = _header(archive)
+            version = header["version"]
+            if version <= VERSION:
+                return _attention(archive, header)
+        except MemoryError:
+            raise
+        # What a damaged file makes of zip, npy and JSON has no common ancestor.
+        except Exception as error:
+            raise ValueError(f"{os.fspath(path)} is damaged: {error!r}") from error
+    raise ValueError(
+        f"{os.fspath(path)} is of version {version} of the file format, this attn_widget reads "
+        f"up to {VERSION}: update it"
+    )
 
 
 def _write(archive: zipfile.ZipFile, attention: Attention) -> None:
@@ -70,7 +81,6 @@ def _write(archive: zipfile.ZipFile, attention: Attention) -> None:
         "version": VERSION,
         "kind": attention.kind,
         "name": attention.name,
-        "dtype": dtype_name(attention.source),
         "queries": [_described(segment, images) for segment in attention.queries.segments],
         "keys": None
         if shared
@@ -106,21 +116,24 @@ def _put(archive: zipfile.ZipFile, name: str, array: NDArray[np.uint8]) -> None:
 
 
 def _get(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Read an array, its size checked against its header before memory is asked for."""
     with archive.open(f"{name}.npy") as entry:
-        return npy.read_array(entry, allow_pickle=False)
+        if npy.read_magic(entry) != (1, 0):
+            raise ValueError(f"{name} is of another npy version")
+        shape, fortran, dtype = npy.read_array_header_1_0(entry)
+        if dtype.hasobject or fortran:
+            raise ValueError(f"{name} must hold plain numbers in C order; got {dtype}")
+        size = archive.getinfo(f"{name}.npy").file_size - entry.tell()
+        if size != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name} has {size} bytes, which do not make {shape} of {dtype}")
+        return np.frombuffer(entry.read(), dtype=dtype).reshape(shape)
 
 
-def _header(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> dict[str, Any]:
+def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
     text = _get(archive, "header").tobytes().decode("utf-8", "surrogatepass")
     header = json.loads(text)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ValueError(f"{os.fspath(path)} is not a file of attn_widget")
-    version = header["version"]
-    if not isinstance(version, int) or version > VERSION:
-        raise ValueError(
-            f"{os.fspath(path)} has version {version} of the file format; this attn_widget "
-            f"reads up to {VERSION}: update it"
-        )
+        raise ValueError(f"expected a header of format {FORMAT!r}")
     return header
 
 
@@ -131,8 +144,7 @@ def _attention(archive: zipfile.ZipFile, header: dict[str, Any]) -> Attention:
         if number is None:
             return None
         if number not in images:
-            images[number] = _get(archive, f"image_{number}")
-            images[number].flags.writeable = False
+            images[number] = read_image(_get(archive, f"image_{number}"))
         return images[number]
 
     queries = Axis([_segment(entry, image(entry.get("image"))) for entry in header["queries"]])
@@ -181,13 +193,9 @@ def _segment(entry: dict[str, Any], image: Image | None) -> Segment:
         scheme = entry["scheme"]
         if scheme not in SCHEMES:
             raise ValueError(f"unknown sub-word scheme {scheme!r}")
-        words = entry["words"]
-        return Tokens._of(
-            tuple(entry["labels"]),
-            tuple(entry["special"]),
-            None if words is None else tuple(words),
-            cast(Scheme, scheme),
-        )
+        checked = Tokens(entry["labels"], special=entry["special"], words=entry["words"])
+        words = None if entry["words"] is None else checked.words
+        return Tokens._of(checked.labels, checked.special, words, cast(Scheme, scheme))
     if kind == "patches":
         return Patches(
             entry["rows"],

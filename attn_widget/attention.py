@@ -122,10 +122,10 @@ class Attention:
         """
         parts = _expanded(index if isinstance(index, tuple) else (index,))
         picks = [
-            range(size)[part] if isinstance(part, slice) else [_place(part, size, axis)]
+            range(size)[part] if isinstance(part, slice) else _one(_place(part, size, axis))
             for part, size, axis in zip(parts, self.shape, _AXES, strict=True)
         ]
-        weights = gather(self._source, cast("list[Sequence[int]]", picks))
+        weights = gather(self._source, picks)
         kept = (slice(None) if isinstance(part, slice) else 0 for part in parts)
         return weights[(*kept, ...)]
 
@@ -212,9 +212,7 @@ class Attention:
 def _expanded(parts: tuple[Index, ...]) -> tuple[int | slice, ...]:
     """Four ints or slices, what was left out filled with whole axes."""
     for part in parts:
-        if isinstance(part, (bool, np.bool_)) or not (
-            isinstance(part, slice) or part is Ellipsis or hasattr(type(part), "__index__")
-        ):
+        if not (isinstance(part, slice) or part is Ellipsis or _integer(part) is not None):
             raise IndexError(
                 "an index must be an int, a slice or an Ellipsis (lists go to .select); "
                 f"got {type(part).__name__}"
@@ -230,6 +228,20 @@ def _expanded(parts: tuple[Index, ...]) -> tuple[int | slice, ...]:
     return cast("tuple[int | slice, ...]", parts[:at] + whole + parts[at + 1 :])
 
 
+def _one(place: int) -> range:
+    return range(place, place + 1)
+
+
+def _integer(value: object) -> int | None:
+    """A value as an int, or None if it is no integer; True and False are none here."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(cast(Any, value))
+    except TypeError:
+        return None
+
+
 def _place(index: object, size: int, axis: str) -> int:
     place = operator.index(cast(Any, index))
     if not -size <= place < size:
@@ -242,15 +254,12 @@ def _picked(pick: Pick, size: int, axis: str) -> Sequence[int]:
         return range(size)
     if isinstance(pick, slice):
         return range(size)[pick]
-    if isinstance(pick, (bool, np.bool_, str)) or not (
-        hasattr(type(pick), "__index__") or hasattr(pick, "__iter__")
-    ):
+    if _integer(pick) is not None:
+        return _one(_place(pick, size, axis))
+    if isinstance(pick, str) or not isinstance(pick, Iterable):
         raise TypeError(f"{axis} must be an int, a slice or ints; got {pick!r}")
-    if isinstance(pick, Iterable) and not (isinstance(pick, np.ndarray) and pick.ndim == 0):
-        items = list(pick)
-    else:
-        items = [cast(int, pick)]
+    items = list(pick)
     for item in items:
-        if isinstance(item, (bool, np.bool_)) or not hasattr(type(item), "__index__"):
+        if _integer(item) is None:
             raise TypeError(f"{axis} must be ints; got {item!r}")
     return tuple(_place(item, size, axis) for item in items)

@@ -99,7 +99,7 @@ class Axis:
                 words.extend([-1] * len(segment))
                 continue
             words.extend(following + word if word >= 0 else -1 for word in own)
-            following = max(following, max(words) + 1)
+            following = max(words, default=-1) + 1
         return tuple(words)
 
     def select(self, indices: Sequence[int]) -> Axis:
@@ -158,7 +158,7 @@ def _axis(value: object, length: int, side: str) -> Axis:
     if isinstance(value, Axis):
         return value
     if value is None:
-        return Axis([Tokens((str(position) for position in range(length)), special=())])
+        return Axis([Tokens._of(tuple(map(str, range(length))), (), None, "plain")])
     if isinstance(value, (Tokens, Patches, Boxes)):
         return Axis([value])
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):

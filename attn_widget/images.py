@@ -58,6 +58,11 @@ def _file_pixels(file: object) -> Image:
 
 def _pil_pixels(image: object) -> Image:
     opened = cast(Any, image)
+    if opened.mode.startswith(("I", "F")):
+        raise ValueError(
+            f"image has mode {opened.mode}, whose range is not known; give an array of floats in "
+            "0 … 1 or integers in 0 … 255"
+        )
     transparent = "A" in opened.getbands() or "transparency" in opened.info
     return np.asarray(opened.convert("RGBA" if transparent else "RGB"), dtype=np.uint8)
 
@@ -86,9 +91,9 @@ def _array_pixels(image: object) -> Image:
         array = np.rint(array * 255)
     elif array.dtype.kind not in "ui":
         raise TypeError(f"an image array must be integers or floats; got {array.dtype}")
-    elif array.min() < 0 or array.max() > 255:
+    elif array.dtype != np.uint8 and (array.min() < 0 or array.max() > 255):
         raise ValueError(
             f"an integer image must have values in 0 … 255; got {array.min()} … {array.max()}"
         )
-    array = array.astype(np.uint8)
+    array = array.astype(np.uint8, copy=False)
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array

@@ -33,6 +33,8 @@ SCHEMES: tuple[Scheme, ...] = (
 )
 
 _SPACE = "·"
+# Letters and symbols by category that draw nothing: Hangul fillers and the empty Braille cell.
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 _SPECIAL = re.compile(
     r"""
     \[(?:CLS|SEP|PAD|MASK|BOS|EOS|EOD|EOT|gMASK|sMASK|/?INST|unused\d+)\]
@@ -109,8 +111,8 @@ def joined(labels: Sequence[str], scheme: Scheme = "plain") -> str:
     """The readable word that sub-word tokens spell: ``un``, ``##ab``, ``##le`` → ``unable``."""
     if scheme == "byte_level" and all(c in _BYTES for label in labels for c in label):
         text = _decoded(bytes(_BYTES[c] for label in labels for c in label))
-    elif labels and all(_BYTE_TOKEN.fullmatch(label) for label in labels):
-        text = _decoded(bytes(int(label[3:5], 16) for label in labels))
+    elif any(_BYTE_TOKEN.fullmatch(label) for label in labels):
+        text = _decoded(b"".join(_raw(label, scheme) for label in labels))
     elif scheme == "wordpiece":
         text = labels[0] + "".join(label.removeprefix("##") for label in labels[1:])
     elif scheme == "continued":
@@ -169,8 +171,10 @@ def _ends_word(label: str, scheme: Scheme) -> bool:
 
 
 def _is_punctuation(text: str) -> bool:
+    """Whether a token is only signs; an apostrophe alone belongs to the word it stands in."""
     core = text.strip()
-    return bool(core) and all(unicodedata.category(c)[0] in "PS" for c in core)
+    signs = bool(core) and all(unicodedata.category(c)[0] in "PS" for c in core)
+    return signs and core not in ("'", "’")
 
 
 def _text(label: str, scheme: Scheme) -> str:
@@ -186,6 +190,11 @@ def _text(label: str, scheme: Scheme) -> str:
     if scheme == "end_of_word" and label.endswith("</w>"):
         return label.removesuffix("</w>") + " "
     return label
+
+
+def _raw(label: str, scheme: Scheme) -> bytes:
+    byte = _BYTE_TOKEN.fullmatch(label)
+    return bytes([int(byte[1], 16)]) if byte else _text(label, scheme).encode("utf-8", "replace")
 
 
 def _decoded(raw: bytes) -> str:
@@ -204,14 +213,14 @@ def _drawn(text: str) -> str:
     if all(_is_invisible(character) for character in core):
         drawn = " ".join(f"U+{ord(character):04X}" for character in core)
     else:
-        lean = "◌" if unicodedata.category(core[0]) in ("Mn", "Me") else ""
+        lean = "◌" if unicodedata.category(core[0]) in ("Mn", "Me", "Mc") else ""
         drawn = lean + "".join(_picture(character) for character in core)
     return _SPACE * before + drawn + _SPACE * after
 
 
 def _is_invisible(character: str) -> bool:
     category = unicodedata.category(character)
-    if category in ("Cf", "Zs", "Zl", "Zp"):
+    if category in ("Cf", "Zs", "Zl", "Zp") or character in _BLANK_LETTERS:
         return True
     return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 

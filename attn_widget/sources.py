@@ -213,11 +213,11 @@ def gather_layer(
     """Read the weights of one layer at some heads, queries and keys."""
     spans = [spans_of(heads, 1), spans_of(queries, GAP), spans_of(keys, GAP)]
     if all(len(found) == 1 for found in spans):
-        block = source.read(layer, spans[0][0], spans[1][0], spans[2][0])
         taken = [
             _within(pick, span[0]) for pick, span in zip((heads, queries, keys), spans, strict=True)
         ]
         if all(isinstance(index, slice) for index in taken):
+            block = source.read(layer, spans[0][0], spans[1][0], spans[2][0])
             return block[tuple(cast("list[slice]", taken))]
     weights = np.empty((len(heads), len(queries), len(keys)), dtype=np.float32)
     places = [
@@ -255,10 +255,17 @@ def compose(first: Sequence[int], then: Sequence[int]) -> Sequence[int]:
 
 
 def to_float32(block: object) -> Weights:
-    """A block of any array library as a NumPy array of float32; values beyond it become ±inf."""
+    """A block of any array library as a NumPy array of float32.
+
+    Values beyond float32 become ±inf, masked ones NaN.
+    """
     found = cast(Any, block)
     if hasattr(found, "detach"):
         found = found.detach().float().cpu().numpy()
+    elif isinstance(found, np.ma.MaskedArray):
+        found = np.ma.filled(cast(Any, found).astype(np.float32), np.nan)
+    elif hasattr(found, "toarray"):
+        found = found.toarray()
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(found).astype(np.float32, copy=False)
 
@@ -295,7 +302,7 @@ def float_dtype(array: object) -> tuple[np.dtype[Any], str]:
     """
     name = dtype_name(array)
     dtype = cast(Any, array).dtype
-    if name.startswith(("bfloat", "float8", "float6", "float4")):
+    if name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         return np.dtype(np.float32), name
     try:
         found: np.dtype[Any] = dtype if isinstance(dtype, np.dtype) else np.dtype(name)

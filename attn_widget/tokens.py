@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from itertools import count
+
+import numpy as np
 
 from .labels import Scheme, is_special, joined, scheme_of, shown, word_indices
 
@@ -107,24 +110,18 @@ class Tokens:
         )
 
     def merge(self, runs: Sequence[range]) -> Tokens:
-        """The words that runs of neighbouring tokens spell, one label a run."""
+        """The words that runs of neighbouring tokens spell, one label a run.
+
+        Tokens that know no words stay as they are.
+        """
+        if self._words is None:
+            return self
         special = frozenset(self._special)
-        labels = tuple(
-            self._labels[run[0]]
-            if len(run) == 1 and self._words is not None and self._words[run[0]] < 0
-            else joined([self._labels[index] for index in run], self._scheme)
-            for run in runs
-        )
-        words = None
-        if self._words is not None:
-            inside = [self._words[run[0]] >= 0 for run in runs]
-            words = tuple(
-                sum(inside[:place]) if belongs else -1 for place, belongs in enumerate(inside)
-            )
+        fresh = count()
         return Tokens._of(
-            labels,
+            tuple(joined([self._labels[index] for index in run], self._scheme) for run in runs),
             tuple(place for place, run in enumerate(runs) if special.issuperset(run)),
-            words,
+            tuple(next(fresh) if self._words[run[0]] >= 0 else -1 for run in runs),
             "plain",
         )
 
@@ -175,18 +172,25 @@ def _special_positions(
     if isinstance(special, str):
         raise TypeError(f"special must be indices or labels; got the one string {special!r}")
     positions: set[int] = set()
+    named: set[int] = set()
     for item in special:
         if isinstance(item, str):
             found = [place for place, label in enumerate(labels) if label == item]
             if not found:
                 raise ValueError(f"special label {item!r} is not among the {len(labels)} labels")
-            positions.update(found)
+            named.update(found)
             continue
+        if isinstance(item, (bool, np.bool_)):
+            raise TypeError("special must be indices or labels; got a mask, use np.flatnonzero")
         place = operator.index(item)
         if not -len(labels) <= place < len(labels):
             raise ValueError(f"special position {place} is out of range for {len(labels)} labels")
+        if place % len(labels) in positions:
+            raise ValueError(
+                f"special position {place} comes twice; if this is a mask, use np.flatnonzero"
+            )
         positions.add(place % len(labels))
-    return tuple(sorted(positions))
+    return tuple(sorted(positions | named))
 
 
 def _word_indices(words: Iterable[int | None], length: int) -> tuple[int, ...]:
