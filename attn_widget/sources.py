@@ -18,6 +18,12 @@ Shape = tuple[int, int, int, int]
 GAP = 8
 """Positions this close are read in one go and sorted out afterwards: fewer reads of disk or GPU."""
 
+MANY = 16
+"""From more stretches of keys than this, whole rows are read as long as they stay below `BLOCK`."""
+
+BLOCK = 1 << 24
+"""Weights read in one go only for the sake of fewer reads: 64 MiB."""
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -219,6 +225,10 @@ def gather_layer(
         if all(isinstance(index, slice) for index in taken):
             block = source.read(layer, spans[0][0], spans[1][0], spans[2][0])
             return block[tuple(cast("list[slice]", taken))]
+    rows = max(span.stop - span.start for span in spans[1])
+    columns = slice(spans[2][0].start, spans[2][-1].stop)
+    if len(spans[2]) > MANY and rows * (columns.stop - columns.start) <= BLOCK:
+        spans[2] = [columns]
     weights = np.empty((len(heads), len(queries), len(keys)), dtype=np.float32)
     places = [
         [_members(pick, span) for span in found]

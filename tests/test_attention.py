@@ -168,6 +168,13 @@ class TestLaziness:
         Attention(array).select(queries=[3, 400], keys=[0, 250, 499])[...]
         assert array.numbers_read == 6
 
+    def test_scattered_keys_are_read_as_rows(self, rows: Rows) -> None:
+        weights = rows(1, 1, 400, 400)
+        array = CountedArray(weights)
+        np.testing.assert_array_equal(Attention(array)[0, 0, ::20, ::20], weights[0, 0, ::20, ::20])
+        assert len(array.asked) == 20
+        assert array.numbers_read == 20 * 381
+
     def test_a_step_reads_at_most_what_it_spans(self, rows: Rows) -> None:
         array = CountedArray(rows(1, 1, 100, 100))
         Attention(array)[0, 0, 20:40:2, 50:60:3]
