@@ -247,7 +247,8 @@ def gather_layer(
 def spans_of(indices: Sequence[int], gap: int) -> list[slice]:
     """The slices of step 1 that hold some indices, ascending, joined where closer than ``gap``."""
     if isinstance(indices, range) and abs(indices.step) <= gap and len(indices):
-        return [slice(min(indices), max(indices) + 1)]
+        first, last = sorted((indices[0], indices[-1]))
+        return [slice(first, last + 1)]
     ordered = np.unique(np.asarray(indices, dtype=np.intp))
     if not len(ordered):
         return [slice(0, 0)]
