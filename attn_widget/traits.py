@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError, TraitType
+
+if TYPE_CHECKING:
+    _AnyTrait = TraitType[Any, Any]
+else:
+    # Not subscriptable before traitlets 5.10.
+    _AnyTrait = TraitType
 
 
 class StateError(TraitError, ValueError):
@@ -19,7 +25,7 @@ def refuse(name: str, expected: str, got: object) -> StateError:
     return StateError(f"{name} must be {expected}; got {got!r}")
 
 
-class _State(TraitType[Any, Any]):
+class _State(_AnyTrait):
     """A view state: synced with the page, coerced on assignment."""
 
     info_text = "a value"

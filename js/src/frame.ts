@@ -1,13 +1,16 @@
 /** One view of one model: the frame around it, its controls, its legend, and what they tell each other. */
 
 import { Bar } from "./controls/bar.ts";
+import { exportPanel } from "./controls/export.ts";
 import { help } from "./controls/help.ts";
 import { filterSummary, Options } from "./controls/options.ts";
 import { h, set, setText } from "./dom.ts";
 import { Legend } from "./legend.ts";
 import { createLifetime, type Lifetime, on } from "./lifetime.ts";
-import { type Account, type Hovered, LinesView, type Surroundings } from "./lines/view.ts";
+import type { Picture } from "./lines/export.ts";
 import type { Piece } from "./lines/reading.ts";
+import { stillPicture, stillRows } from "./lines/still.ts";
+import { type Account, type Hovered, LinesView, type Surroundings } from "./lines/view.ts";
 import type { Model } from "./model.ts";
 import type { Store } from "./store.ts";
 import { observeTheme, type Theme } from "./theme.ts";
@@ -24,7 +27,6 @@ export function mount(host: HTMLElement, model: Model, store: Store, signal: Abo
 
 class Frame implements Surroundings {
   readonly #root: HTMLElement;
-  readonly #frame: HTMLElement;
   readonly #model: Model;
   readonly #store: Store;
   readonly #lifetime: Lifetime;
@@ -48,18 +50,17 @@ class Frame implements Surroundings {
     this.#model = model;
     this.#store = store;
     this.#lifetime = lifetime;
-    this.#root = h("div", {
-      class: "attn-widget",
-      "data-status": "loading",
-      "data-frame": 0,
-      "data-lm-suppress-shortcuts": "true",
-    });
-    const shadow = this.#root.attachShadow({ mode: "open" });
+    const outer = h("div");
+    const shadow = outer.attachShadow({ mode: "open" });
 
     this.#view = new LinesView(model, store, this, lifetime);
     this.#optionsButton = h("button", { type: "button", title: "filters and ways to draw" }, "options");
     const exportButton = h("button", { type: "button", title: "save what is on screen" }, "export");
-    const helpButton = h("button", { type: "button", title: "gestures and keys ( ? )", "aria-label": "help" }, "?");
+    const helpButton = h(
+      "button",
+      { type: "button", title: "gestures and keys ( ? )", "aria-label": "help" },
+      "?",
+    );
     const wholeNow = () => !this.#view.focusOnly;
     const options = new Options(model, store, this.#view, wholeNow, signal);
     const exports = this.#exportPanel();
@@ -74,9 +75,15 @@ class Frame implements Surroundings {
       this.#panels.map(([button]) => button),
       signal,
     );
-    this.#frame = h(
+    // JupyterLab must not take the keys of a focused token for commands on the cell.
+    this.#root = h(
       "div",
-      { class: "frame" },
+      {
+        class: "attn-widget",
+        "data-status": "loading",
+        "data-frame": 0,
+        "data-lm-suppress-shortcuts": "true",
+      },
       this.#bar.element,
       ...this.#panels.map(([, panel]) => panel),
       this.#readout,
@@ -85,15 +92,15 @@ class Frame implements Surroundings {
       this.#legend.element,
       this.#live,
     );
-    shadow.append(h("style", {}, css), this.#frame);
-    host.append(this.#root);
-    lifetime.onEnd(() => this.#root.remove());
+    shadow.append(h("style", {}, css), this.#root);
+    host.append(outer);
+    lifetime.onEnd(() => outer.remove());
 
     for (const [button, panel] of this.#panels) {
       set(button, "aria-expanded", "false");
       on(button, "click", () => this.#toggle(panel), signal);
     }
-    on(this.#frame, "keydown", (event) => this.#keyed(event), signal);
+    on(this.#root, "keydown", (event) => this.#keyed(event), signal);
     this.#watchSize();
     const look = observeTheme(
       this.#root,
@@ -165,7 +172,6 @@ class Frame implements Surroundings {
   #setTheme(theme: Theme): void {
     this.#theme = theme;
     set(this.#root, "data-theme", theme);
-    set(this.#frame, "data-theme", theme);
     this.#bar.theme = theme;
     this.#view.theme = theme;
     this.#updateLegend();
@@ -173,7 +179,7 @@ class Frame implements Surroundings {
 
   #watchSize(): void {
     const observer = new ResizeObserver(() => this.#resized());
-    observer.observe(this.#frame);
+    observer.observe(this.#root);
     this.#lifetime.onEnd(() => observer.disconnect());
     this.#lifetime.frame(() => this.#resized());
     this.#watchPixels();
@@ -184,9 +190,9 @@ class Frame implements Surroundings {
   }
 
   #resized(): void {
-    const style = getComputedStyle(this.#frame);
+    const style = getComputedStyle(this.#root);
     const padding = Number.parseFloat(style.paddingLeft) + Number.parseFloat(style.paddingRight);
-    this.#view.resize(this.#frame.clientWidth - (Number.isFinite(padding) ? padding : 0));
+    this.#view.resize(this.#root.clientWidth - (Number.isFinite(padding) ? padding : 0));
   }
 
   /** A move to another screen changes the device pixel ratio; each query tells of one change only. */
@@ -234,7 +240,33 @@ class Frame implements Surroundings {
     action();
   }
 
+  #picture(): Picture | null {
+    const shown = this.#view.shown;
+    if (!shown) return null;
+    const { layer, map } = this.#model.state;
+    return stillPicture(
+      shown,
+      {
+        title: `${map}, layer ${layer}`,
+        sentence: this.#readout.hasAttribute("data-hint") ? "" : (this.#readout.textContent ?? ""),
+        legend: [`layer ${layer} · ${this.#bar.headsText}`, ...this.#legend.lines],
+        font: getComputedStyle(this.#root).fontFamily,
+      },
+      this.#theme,
+    );
+  }
+
   #exportPanel(): HTMLElement {
-    return h("div", { class: "panel", hidden: true });
+    return exportPanel(
+      {
+        picture: () => this.#picture(),
+        rows: () => {
+          const shown = this.#view.shown;
+          return shown ? stillRows(shown, this.#model.state) : [];
+        },
+        name: () => `attention-layer${this.#model.state.layer}`,
+      },
+      this.#lifetime.signal,
+    );
   }
 }

@@ -39,6 +39,17 @@ export class Legend {
     );
   }
 
+  /** What it says, line by line. */
+  get lines(): string[] {
+    const shown = [...this.element.children].filter((part) => !(part as HTMLElement).hidden);
+    return [
+      shown
+        .map((part) => part.textContent ?? "")
+        .filter(Boolean)
+        .join(" · "),
+    ];
+  }
+
   update(content: Content, state: State, account: Account, theme: Theme): void {
     this.#drawRamp(theme);
     setText(
@@ -46,10 +57,7 @@ export class Legend {
       `opacity and width: ${content.kind} ${legendOf(state.scale, content.kind, account.full)}`,
     );
     const many = content.heads > 1;
-    setText(
-      this.#colour,
-      state.combine === "each" ? "colour: head" : `${state.combine} of the heads shown`,
-    );
+    setText(this.#colour, state.combine === "each" ? "colour: head" : `${state.combine} of the heads shown`);
     set(this.#colour, "hidden", !many);
     set(this.#links, "hidden", state.links.length === 0);
     setText(this.#hidden, `${percent(account.hidden)} of the weight is hidden`);
@@ -59,7 +67,10 @@ export class Legend {
     setText(this.#missing, `${account.missing} weights are missing (NaN)`);
     set(this.#missing, "hidden", account.missing === 0);
     const [queries, keys] = [content.queries.labels.length, content.keys.labels.length];
-    setText(this.#size, [`${queries} × ${keys} ${content.kind}s`, sumText(account)].filter(Boolean).join(" · "));
+    setText(
+      this.#size,
+      [`${queries} × ${keys} ${content.kind}s`, sumText(account)].filter(Boolean).join(" · "),
+    );
   }
 
   #drawRamp(theme: Theme): void {

@@ -3,7 +3,7 @@
  * a reply that comes later is dropped. Names and limits are those of `attn_widget/protocol.py`.
  */
 
-import { decode, type Decoded } from "./codec.ts";
+import { type Decoded, decode } from "./codec.ts";
 import type { Model } from "./model.ts";
 
 export const VERSION = 1;

@@ -14,8 +14,16 @@ export class Bar {
   readonly #map = h("select", { "aria-label": "map" });
   readonly #step = h("select", { "aria-label": "step" });
   readonly #layer = h("select", { "aria-label": "layer" });
-  readonly #previous = h("button", { type: "button", "aria-label": "previous layer", title: "previous layer ( [ )" }, "‹");
-  readonly #next = h("button", { type: "button", "aria-label": "next layer", title: "next layer ( ] )" }, "›");
+  readonly #previous = h(
+    "button",
+    { type: "button", "aria-label": "previous layer", title: "previous layer ( [ )" },
+    "‹",
+  );
+  readonly #next = h(
+    "button",
+    { type: "button", "aria-label": "next layer", title: "next layer ( ] )" },
+    "›",
+  );
   readonly #groups: Record<"map" | "step" | "layer" | "heads", HTMLElement>;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "heads" });
   readonly #all = h("button", { type: "button", title: "show all heads ( a )" }, "all");
@@ -89,6 +97,16 @@ export class Bar {
     this.#isolate((from + by + heads) % heads);
   }
 
+  /** The heads shown, in words. */
+  get headsText(): string {
+    const shown = this.#shown();
+    const { heads, combine } = this.#model.state;
+    if (shown.length === 0) return "no head";
+    const which = heads?.length === 0 ? `all ${shown.length} heads` : `heads ${shown.join(", ")}`;
+    const named = shown.length === 1 ? `head ${shown[0]}` : which;
+    return combine === "each" || shown.length === 1 ? named : `${combine} of ${named}`;
+  }
+
   #shown(): number[] {
     const { heads } = this.#model.state;
     if (heads === null) return [];
@@ -116,7 +134,11 @@ export class Bar {
     const { content } = this.#store;
     if (!content) return;
     const { state } = this.#model;
-    options(this.#map, content.maps.map((name) => [name, name]), state.map);
+    options(
+      this.#map,
+      content.maps.map((name) => [name, name]),
+      state.map,
+    );
     options(this.#step, count(content.steps), String(state.step));
     options(this.#layer, count(content.layers), String(state.layer));
     set(this.#groups.map, "hidden", content.maps.length < 2);
@@ -165,7 +187,10 @@ const headOf = (event: Event): number | null => {
 const count = (length: number): [string, string][] =>
   Array.from({ length }, (_, index) => [String(index), `${index} of ${length}`]);
 
-export function select(label: string, choices: readonly (readonly [value: string, text: string])[]): HTMLSelectElement {
+export function select(
+  label: string,
+  choices: readonly (readonly [value: string, text: string])[],
+): HTMLSelectElement {
   const element = h("select", { "aria-label": label, title: label });
   options(element, choices, choices[0]?.[0] ?? "");
   return element;
@@ -183,6 +208,7 @@ export function options(
       const option = element.options[i];
       return option?.value === choice && option.text === text;
     });
-  if (!same) element.replaceChildren(...choices.map(([choice, text]) => h("option", { value: choice }, text)));
+  if (!same)
+    element.replaceChildren(...choices.map(([choice, text]) => h("option", { value: choice }, text)));
   if (element.value !== value) element.value = value;
 }

@@ -49,9 +49,21 @@ export class Options {
     this.#model = model;
     this.#store = store;
     this.#wholeNow = wholeNow;
-    const smaller = h("button", { type: "button", "aria-label": "smaller text", title: "smaller text ( − )" }, "A−");
-    const larger = h("button", { type: "button", "aria-label": "larger text", title: "larger text ( + )" }, "A+");
-    const reset = h("button", { type: "button", class: "quiet", title: "back to drawing everything" }, "reset");
+    const smaller = h(
+      "button",
+      { type: "button", "aria-label": "smaller text", title: "smaller text ( − )" },
+      "A−",
+    );
+    const larger = h(
+      "button",
+      { type: "button", "aria-label": "larger text", title: "larger text ( + )" },
+      "A+",
+    );
+    const reset = h(
+      "button",
+      { type: "button", class: "quiet", title: "back to drawing everything" },
+      "reset",
+    );
     this.#labels = {
       mass: h("label", {}, "mass", this.#mass, this.#massText),
       threshold: h("label", {}, "weight at least", this.#threshold),

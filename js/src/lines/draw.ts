@@ -35,7 +35,11 @@ export function place(canvas: HTMLCanvasElement, window: Window, ratio: number):
 }
 
 /** Start drawing in content coordinates on a clean canvas. */
-export function begin(canvas: HTMLCanvasElement, window: Window, ratio: number): CanvasRenderingContext2D | null {
+export function begin(
+  canvas: HTMLCanvasElement,
+  window: Window,
+  ratio: number,
+): CanvasRenderingContext2D | null {
   place(canvas, window, ratio);
   const context = canvas.getContext("2d");
   if (!context) return null;

@@ -76,8 +76,7 @@ export interface SelectOptions extends Filter {
 export function selectEdges(weights: Weights, options: SelectOptions): Selection {
   const { heads, queries, keys } = weights;
   const size = queries * keys;
-  const numbers =
-    options.combine === "each" ? options.heads : Array.from({ length: heads }, () => COMBINED);
+  const numbers = options.combine === "each" ? options.heads : Array.from({ length: heads }, () => COMBINED);
   const byQuery = options.direction === "attends_to";
   const rowCount = byQuery ? queries : keys;
   const rowLength = byQuery ? keys : queries;
@@ -211,7 +210,10 @@ function toEdges(
 }
 
 /** Some of the lines, in their order. */
-export function pick({ query, key, head, weight, strength, mark }: Edges, keep: (i: number) => boolean): Edges {
+export function pick(
+  { query, key, head, weight, strength, mark }: Edges,
+  keep: (i: number) => boolean,
+): Edges {
   const kept: number[] = [];
   for (let i = 0; i < query.length; i++) if (keep(i)) kept.push(i);
   return {

@@ -11,36 +11,55 @@ export const blockStart = (block: number, blocks: number, length: number): numbe
 /**
  * Finds the strength from which lines are drawn by themselves, so that at most `limit` are.
  *
- * Counts strengths in 16 bins per power of two, so the answer is the lower edge of a bin and fewer than
- * `limit` may reach it: none at all where more than `limit` lines are equally strong.
+ * Lines that are equally strong to five digits pass together or not at all, so fewer than `limit` may.
  *
  * @param strength Strengths of at least 0, in any order; NaN and 0 are no lines.
- * @returns The threshold, to be met or exceeded; `Infinity` when no line may be drawn by itself.
+ * @returns The threshold, to be met or exceeded; `Infinity` where no line may pass.
  */
 export function strongest(strength: Float32Array, limit: number): number {
-  // The bits of positive floats sort as the floats do: 8 bits of exponent and 4 of fraction are the bin.
+  // The bits of positive floats sort as the floats do: the upper ones find a coarse bin, the next ones
+  // a finer bin in it.
   const bits = new Uint32Array(strength.buffer, strength.byteOffset, strength.length);
-  const counts = new Uint32Array(1 << BIN_BITS);
+  const coarse = new Uint32Array(1 << COARSE_BITS);
   for (let i = 0; i < bits.length; i++) {
-    const bin = (bits[i] as number) >>> (32 - BIN_BITS);
-    counts[bin] = (counts[bin] as number) + 1;
+    const value = bits[i] as number;
+    if (value === 0 || value > INFINITY_BITS) continue;
+    const bin = value >>> (32 - COARSE_BITS);
+    coarse[bin] = (coarse[bin] as number) + 1;
   }
-  const infinity = 0x7f800000 >>> (32 - BIN_BITS);
-  let total = 0;
-  for (let bin = infinity - 1; bin >= 0; bin--) {
-    total += counts[bin] as number;
-    if (total > limit) return bin + 1 === infinity ? Infinity : binStart(bin + 1);
+  const [bin, passed] = lastFitting(coarse, limit);
+  if (bin === 0) return SMALLEST;
+
+  const fine = new Uint32Array(1 << FINE_BITS);
+  const start = (bin - 1) << (32 - COARSE_BITS);
+  for (let i = 0; i < bits.length; i++) {
+    const value = bits[i] as number;
+    if (value >>> (32 - COARSE_BITS) !== bin - 1 || value === 0) continue;
+    const part = (value - start) >>> (32 - COARSE_BITS - FINE_BITS);
+    fine[part] = (fine[part] as number) + 1;
   }
-  return binStart(0);
+  const [part] = lastFitting(fine, limit - passed);
+  const threshold = start + part * 2 ** (32 - COARSE_BITS - FINE_BITS);
+  return threshold > INFINITY_BITS ? Infinity : floatOf(threshold);
 }
 
-const BIN_BITS = 13;
+const COARSE_BITS = 13;
+const FINE_BITS = 13;
+const INFINITY_BITS = 0x7f800000;
+const SMALLEST = 2 ** -149;
 
-function binStart(bin: number): number {
-  // Bin 0 starts at 0, which is no line: the smallest positive float32 stands in for it.
-  const bits = Math.max(1, bin << (32 - BIN_BITS));
-  return new Float32Array(Uint32Array.of(bits).buffer)[0] as number;
+/** The lowest bin down to which no more than `limit` are counted from above, and how many those are. */
+function lastFitting(counts: Uint32Array, limit: number): [bin: number, passed: number] {
+  let passed = 0;
+  for (let bin = counts.length - 1; bin >= 0; bin--) {
+    const count = counts[bin] as number;
+    if (passed + count > limit) return [bin + 1, passed];
+    passed += count;
+  }
+  return [0, passed];
 }
+
+const floatOf = (bits: number): number => new Float32Array(Uint32Array.of(bits).buffer)[0] as number;
 
 /**
  * Pools the lines that are not drawn by themselves.

@@ -59,7 +59,7 @@ export const LABEL_PITCH = 9;
 export const fontSize = (pitch: number): number => Math.min(15, Math.max(6, Math.round(pitch * 0.55)));
 
 /** Room beside a key for its number. */
-const NUMBER_ROOM = 46;
+const NUMBER_ROOM = 40;
 const TOKEN_PADDING = 7;
 const GAP = 5;
 const LONGEST_LABEL = 220;

@@ -1,8 +1,8 @@
 /** What is hovered or pinned, said in words: the readout and the screen reader get the same sentence. */
 
 import { formatWeight } from "../scale/scale.ts";
-import { COMBINED, type Edges } from "./scene.ts";
 import type { Side } from "../store.ts";
+import { COMBINED, type Edges } from "./scene.ts";
 
 /** A piece of a sentence; `strong` pieces are tokens and numbers. */
 export interface Piece {

@@ -19,10 +19,16 @@ export interface Dress {
 }
 
 /** The strongest tint: text on it must stay readable in both themes. */
-const MOST_TINT = 0.45;
+export const MOST_TINT = 0.45;
 
 /** Weaker weights are left to the readout and the table: their numbers would crowd the strong ones. */
-const LEAST_NUMBER = 0.004;
+export const LEAST_NUMBER = 0.004;
+
+/** Three decimals where they say enough: numbers in a column compare best at one width. */
+export const shortNumber = (weight: number): string =>
+  Math.abs(weight) >= 0.001 && Math.abs(weight) < 10
+    ? weight.toFixed(3).replace("-", "−")
+    : formatWeight(weight);
 
 const NAMES: Readonly<Record<Side, string>> = { query: "queries (targets)", key: "keys (sources)" };
 
@@ -85,7 +91,7 @@ export class TokenColumn {
       if (tint > 0) {
         const [red, green, blue] = colour(position);
         token.style.setProperty("--tint", `rgb(${red} ${green} ${blue} / ${tint * MOST_TINT})`);
-        setText(number, tint >= LEAST_NUMBER ? formatWeight(weights[position] ?? 0) : "");
+        setText(number, tint >= LEAST_NUMBER ? shortNumber(weights[position] ?? 0) : "");
       } else {
         token.style.removeProperty("--tint");
         setText(number, "");

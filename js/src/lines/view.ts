@@ -12,11 +12,21 @@ import { type Composite, composite, createComposite } from "./composite.ts";
 import { begin, pixelRatio, strokeEdges, strokeLinks, type Window } from "./draw.ts";
 import { hiddenShare, type Selection } from "./edges.ts";
 import { lineAt } from "./hit.ts";
-import { DEFAULT_PITCH, fontSize, geometryOf, isRightToLeft, type Layout, layOut, PITCHES, visible } from "./layout.ts";
+import {
+  DEFAULT_PITCH,
+  fontSize,
+  geometryOf,
+  isRightToLeft,
+  type Layout,
+  layOut,
+  PITCHES,
+  visible,
+} from "./layout.ts";
 import { Minimap } from "./minimap.ts";
 import * as picture from "./picture.ts";
-import { type Piece, lineSentence, plain, sentence } from "./reading.ts";
+import { lineSentence, type Piece, plain, sentence } from "./reading.ts";
 import type { Edges, Rgb } from "./scene.ts";
+import type { Shown } from "./still.ts";
 import { type Dress, TokenColumn } from "./tokens.ts";
 import { tokensOf, type Units } from "./units.ts";
 import { WholeRequest } from "./whole.ts";
@@ -135,24 +145,29 @@ export class LinesView {
   }
 
   /** What is on screen now, for exports. */
-  get shown(): {
-    layout: Layout;
-    scroll: number;
-    axes: picture.Axes;
-    base: Selection | undefined;
-    focus: picture.Focus;
-    focusEdges: Edges | undefined;
-    colour: (head: number) => Rgb;
-  } | null {
-    if (!this.#layout || !this.#axes) return null;
+  get shown(): Shown | null {
+    const layout = this.#layout;
+    const axes = this.#axes;
+    const { content } = this.#store;
+    if (!layout || !axes || !content) return null;
+    const exact = { query: content.queries.exact, key: content.keys.exact };
     return {
-      layout: this.#layout,
+      layout,
       scroll: this.#scroll,
-      axes: this.#axes,
+      axes,
       base: this.#baseSelection(),
+      fog: this.#selection ? undefined : this.#whole.fog,
       focus: this.#focus,
+      pinned: this.#pinned(),
       focusEdges: this.#focusShown,
+      links: this.#unitLinks(),
       colour: this.#colour,
+      label: (side, position) => {
+        const units = axes[side];
+        const token = units.starts[position] as number;
+        const merged = (units.starts[units.count] as number) !== units.count;
+        return (merged ? undefined : exact[side].get(token)) ?? units.labels[position] ?? "";
+      },
     };
   }
 
@@ -249,7 +264,10 @@ export class LinesView {
     if (event.pointerType === "touch" || (event.target as Element).closest(".token")) return;
     const layout = this.#layout;
     const edges = this.#hitEdges();
-    if (!layout || !edges) return this.#setHover(null);
+    if (!layout || !edges) {
+      this.#setHover(null);
+      return;
+    }
     const box = this.#scene.getBoundingClientRect();
     const geometry = geometryOf(layout, this.#scroll);
     const line = lineAt(edges, geometry, event.clientX - box.left, event.clientY - box.top);
@@ -657,12 +675,7 @@ export class LinesView {
     context.putImageData(new ImageData(data, width, height), 0, 0);
   }
 
-  #dress(
-    axes: picture.Axes,
-    focus: picture.Focus,
-    pinned: picture.Focus,
-    edges: Edges | undefined,
-  ): void {
+  #dress(axes: picture.Axes, focus: picture.Focus, pinned: picture.Focus, edges: Edges | undefined): void {
     const joints = edges ? picture.jointsOf(edges, focus, axes) : {};
     const { special } = this.#model.state;
     for (const side of ["query", "key"] as const) {
@@ -691,7 +704,10 @@ export class LinesView {
     const named = focus[side].map((position) => axes[side].labels[position] ?? "");
     if (!edges) {
       const { failure } = this.#store;
-      return [...named.map((text): Piece => ({ text, strong: true })), { text: ` — ${failure ?? "loading …"}` }];
+      return [
+        ...named.map((text): Piece => ({ text, strong: true })),
+        { text: ` — ${failure ?? "loading …"}` },
+      ];
     }
     if (edges.count === 1 && focus.query.length === 1 && focus.key.length === 1) {
       const [query, key] = [edges.query[0] as number, edges.key[0] as number];
