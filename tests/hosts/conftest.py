@@ -26,7 +26,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATHS = {"lab": "lab/tree/{name}", "notebook": "notebooks/{name}"}
+# JupyterLab would also open what an earlier test had open.
+PATHS = {"lab": "lab/tree/{name}?reset", "notebook": "notebooks/{name}"}
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,7 @@ def open_notebook(
         notebooks.write(server, name, cells)
         opened = notebooks.Notebook(page, server, PATHS[host].format(name=name))
         opened.open()
+        opened.command("apputils:change-theme", theme="JupyterLab Light")
         if run:
             opened.run_all()
         return opened

@@ -17,8 +17,8 @@ IMPORTS = "import numpy as np\nimport attn_widget as aw"
 # Every row of a layer is the same; the numbers are exact in float16.
 MAPS = f"""\
 weights = np.zeros((2, 2, 5, 5), dtype="float32")
-weights[0] = [0.625, 0.25, 0.125, 0, 0]
-weights[1] = [0.125, 0.75, 0.125, 0, 0]
+weights[0] = [0.625, 0.375, 0, 0, 0]
+weights[1] = [0.125, 0.875, 0, 0, 0]
 maps = aw.Attention(weights, queries={TOKENS!r})"""
 
 WIDGET = "w = aw.lines(maps, heads=(0,))"
@@ -26,8 +26,8 @@ WIDGET = "w = aw.lines(maps, heads=(0,))"
 CELLS = [f"{IMPORTS}\n{MAPS}", f"{WIDGET}\nw"]
 
 CAT_IN_LAYER = {
-    0: "cat attends to the 0.625, cat 0.250, sat 0.125",
-    1: "cat attends to cat 0.750, the 0.125, sat 0.125",
+    0: "cat attends to the 0.625, cat 0.375",
+    1: "cat attends to cat 0.875, the 0.125",
 }
 
 SECONDS = 10.0
