@@ -20,7 +20,7 @@ import type { Frame } from "./strokes.ts";
 import { addColour, blankSums } from "./sums.ts";
 
 /** CSS pixels along from one computed column to the next. */
-const STEP = 4;
+const STEP = 2;
 
 /** Fog to be added to columns of pixels in the order of their places along. */
 export interface Haze {
