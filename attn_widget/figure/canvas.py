@@ -1,0 +1,161 @@
+"""Figures and bitmaps for the drawings, without pyplot and without touching its state.
+
+Imports Matplotlib, so it is itself imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .drawing import draw
+from .notes import legend_head
+from .palette import Colour, Theme, blend, head_colour
+from .plan import plan
+from .scene import Scene
+
+PIXELS: Final = 96
+"""CSS pixels an inch."""
+PNG_STROKES: Final = 400
+FIGURE_STROKES: Final = 2_000
+PNG_BYTES: Final = 150_000
+"""A saved notebook holds one picture for each display: none may be much larger."""
+
+
+class LinesFigure(Figure):
+    """A figure that a notebook shows as a picture, whether or not pyplot is in use."""
+
+    def _repr_png_(self) -> bytes:
+        return figure_png(self, 2.0)
+
+
+def figure_of(scene: Scene) -> Figure:
+    """Return a new figure as large as the scene needs, text at 96 CSS pixels an inch."""
+    planned = plan(scene, FIGURE_STROKES)
+    figure = LinesFigure(
+        figsize=(planned.width / PIXELS, planned.height / PIXELS),
+        dpi=1.5 * PIXELS,
+        facecolor=planned.theme.surface,
+        edgecolor="none",
+    )
+    FigureCanvasAgg(figure)
+    draw(figure.add_axes((0, 0, 1, 1)), planned, FIGURE_STROKES, outlines=False)
+    return figure
+
+
+def draw_on(ax: Axes, scene: Scene) -> Figure:
+    """Draw a scene into axes, filling the room they have; return their figure."""
+    figure = ax.get_figure(root=True) if hasattr(ax, "get_figure") else ax.figure
+    if not isinstance(figure, Figure):
+        raise ValueError("ax must belong to a figure; got axes without one")
+    size = figure.get_size_inches()
+    place = ax.get_position()
+    room = (float(place.width * size[0] * PIXELS), float(place.height * size[1] * PIXELS))
+    draw(ax, plan(scene, FIGURE_STROKES, room), FIGURE_STROKES, outlines=False)
+    return figure
+
+
+def scene_png(scene: Scene) -> bytes:
+    """Return a scene as a PNG of two pixels a CSS pixel, of fewer where it would be too large."""
+    planned = plan(scene, PNG_STROKES)
+    ratio, colours = _budget(len(scene.edges.weight))
+    figure = Figure(
+        figsize=(planned.width / PIXELS, planned.height / PIXELS),
+        dpi=ratio * PIXELS,
+        facecolor=planned.theme.surface,
+        edgecolor="none",
+    )
+    draw(figure.add_axes((0, 0, 1, 1)), planned, PNG_STROKES, outlines=True)
+    image = _rendered(figure, ratio)
+    palette = _palette(image, _exact_colours(scene, planned.theme), colours)
+    data = _encoded(_indexed(image, palette), ratio)
+    while len(data) > PNG_BYTES and ratio > _LEAST_RATIO:
+        ratio *= min(0.95, 0.97 * float(PNG_BYTES / len(data)) ** 0.55)
+        size = (round(planned.width * ratio), round(planned.height * ratio))
+        smaller = image.resize(size, Image.Resampling.BILINEAR)
+        data = _encoded(_indexed(smaller, palette), ratio)
+    return data
+
+
+_LEAST_RATIO: Final = 0.5
+
+
+def _budget(lines: int) -> tuple[float, int]:
+    """Return pixels a CSS pixel, and colours, with which a picture is likely to be small enough.
+
+    Crowded lines make the most of a picture's bytes, and need the fewest colours.
+    """
+    if lines <= PNG_STROKES:
+        return 2.0, 256
+    return (1.6, 256) if lines <= 20_000 else (1.25, 128)
+
+
+def figure_png(figure: Figure, ratio: float) -> bytes:
+    """Return a figure as a PNG of ``ratio`` pixels a CSS pixel, in full colour."""
+    return _encoded(_rendered(figure, ratio), ratio)
+
+
+def _rendered(figure: Figure, ratio: float) -> Image.Image:
+    """Paint a figure, whose own canvas and resolution stay as they are."""
+    canvas, dpi = figure.canvas, figure.dpi
+    try:
+        figure.dpi = ratio * PIXELS
+        agg: Any = FigureCanvasAgg(figure)
+        agg.draw()
+        size = agg.get_width_height()
+        return Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    finally:
+        figure.dpi = dpi
+        figure.set_canvas(canvas)
+
+
+def _exact_colours(scene: Scene, theme: Theme) -> list[Colour]:
+    """Return colours that reducing to a palette must not change, the ground first."""
+    heads = dict.fromkeys([legend_head(scene), *scene.state.heads[:_EXACT_HEADS]])
+    neutrals = [theme.text, theme.muted, theme.line, theme.accent, theme.accent_soft]
+    hues = [head_colour(head, theme) for head in heads]
+    blends = [blend(hue, theme.surface, share) for hue in hues for share in (1.0, 0.7, 0.4)]
+    return [theme.surface, *neutrals, *blends]
+
+
+_EXACT_HEADS: Final = 24
+_SAMPLED: Final = 3
+"""A palette is chosen from every so many pixels of every so many rows: far quicker, as good."""
+
+
+def _palette(image: Image.Image, exact: Sequence[Colour], colours: int) -> Image.Image:
+    """Return an image whose palette holds the ``exact`` colours and the most useful others."""
+    size = (max(1, image.width // _SAMPLED), max(1, image.height // _SAMPLED))
+    sample = image.resize(size, Image.Resampling.NEAREST)
+    useful = sample.quantize(colours - len(exact), dither=Image.Dither.NONE).getpalette() or []
+    kept = [round(255 * channel) for colour in exact for channel in colour]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((kept + useful)[: 3 * colours])
+    return palette
+
+
+def _indexed(image: Image.Image, palette: Image.Image) -> Image.Image:
+    """Return an image in the colours of a palette, the first of which is the ground."""
+    indexed = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow finds near colours, not always the nearest: the ground, at least, must be exact.
+    ground = (palette.getpalette() or [])[:3]
+    pixels = np.asarray(image)
+    is_ground = pixels[..., 0] == ground[0]
+    for channel in (1, 2):
+        is_ground &= pixels[..., channel] == ground[channel]
+    indexed.paste(0, mask=Image.fromarray(is_ground))
+    return indexed
+
+
+def _encoded(image: Image.Image, ratio: float) -> bytes:
+    stream = io.BytesIO()
+    dots = ratio * PIXELS
+    image.save(stream, format="PNG", dpi=(dots, dots), compress_level=6)
+    return stream.getvalue()
