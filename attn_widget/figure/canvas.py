@@ -51,15 +51,25 @@ def figure_of(scene: Scene) -> Figure:
 
 
 def draw_on(ax: Axes, scene: Scene) -> Figure:
-    """Draw a scene into axes, filling the room they have; return their figure."""
-    figure = ax.get_figure(root=True) if hasattr(ax, "get_figure") else ax.figure
-    if not isinstance(figure, Figure):
+    """Draw a scene into axes, filling the room they have now; return their figure.
+
+    Where the room is too small for text of its usual size, everything is drawn smaller.
+    """
+    figure = ax.figure
+    if figure is None:
         raise ValueError("ax must belong to a figure; got axes without one")
-    size = figure.get_size_inches()
-    place = ax.get_position()
-    room = (float(place.width * size[0] * PIXELS), float(place.height * size[1] * PIXELS))
-    draw(ax, plan(scene, FIGURE_STROKES, room), FIGURE_STROKES, outlines=False)
-    return figure
+    inches = (ax.bbox.width / figure.dpi, ax.bbox.height / figure.dpi)
+    for reduction in _REDUCTIONS:
+        room = (inches[0] * PIXELS * reduction, inches[1] * PIXELS * reduction)
+        planned = plan(scene, FIGURE_STROKES, room)
+        if planned.fits:
+            break
+    draw(ax, planned, FIGURE_STROKES, outlines=False)
+    root = figure.figure
+    return root if isinstance(root, Figure) else figure
+
+
+_REDUCTIONS: Final = (1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0, 4.0)
 
 
 def scene_png(scene: Scene) -> bytes:

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.path import Path
 
 from .ink import line_opacity, line_width
-from .lettering import POINTS, Label, draw_labels
+from .lettering import Label, draw_labels, points_of
 from .notes import MARKS, Notes
 from .palette import Colour
 from .plan import PADDING, Plan
@@ -71,7 +71,7 @@ def _draw_ramp(ax: Axes, plan: Plan, colour: Colour, x: float, y: float, width: 
             paths,
             facecolors="none",
             edgecolors=[(*colour, float(opacity)) for opacity in line_opacity(strengths)],
-            linewidths=line_width(strengths, plan.layout.pitch) * POINTS,
+            linewidths=line_width(strengths, plan.layout.pitch) * points_of(ax),
             capstyle="butt",
             transform=ax.transData,
             clip_on=False,

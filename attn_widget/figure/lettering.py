@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from .palette import Colour
 
-POINTS: Final = 0.75
-"""Points in a CSS pixel."""
 ELLIPSIS: Final = "…"
 MISSING: Final = "□"
 _LONGEST: Final = 200
@@ -195,6 +193,13 @@ def fitted(text: str, size: float, most: float, face: Face = PLAIN) -> str:
     return drawn[:kept] + ELLIPSIS
 
 
+def points_of(ax: Axes) -> float:
+    """Return the points in a CSS pixel, the unit of the axes: text and widths are set in points."""
+    left, right = ax.get_xlim()
+    dpi = 72.0 if ax.figure is None else ax.figure.dpi
+    return float(72 * ax.bbox.width / dpi / (right - left))
+
+
 def draw_labels(ax: Axes, labels: Sequence[Label], *, outlines: bool) -> None:
     """Put labels on axes whose units are CSS pixels, y downwards.
 
@@ -217,9 +222,10 @@ def draw_labels(ax: Axes, labels: Sequence[Label], *, outlines: bool) -> None:
             ),
             autolim=False,
         )
+    points = points_of(ax)
     for label in labels:
         if not outlines or not is_simple(label.text):
-            _write(ax, label)
+            _write(ax, label, points)
 
 
 def _outline(label: Label) -> Path:
@@ -248,13 +254,13 @@ _HALF_HEIGHT: Final = 0.30
 """Half of what letters rise above the baseline, on average, as a share of the text size."""
 
 
-def _write(ax: Axes, label: Label) -> None:
+def _write(ax: Axes, label: Label, points: float) -> None:
     shift = _HALF_HEIGHT * label.size
     ax.text(
         label.x + (shift if label.upright else 0),
         label.y + (0 if label.upright else shift),
         drawable(label.text, label.face),
-        fontproperties=_properties(label.face, label.size * POINTS),
+        fontproperties=_properties(label.face, label.size * points),
         color=label.colour,
         horizontalalignment=_HORIZONTAL[label.align],
         verticalalignment="baseline",

@@ -21,6 +21,8 @@ ANSWER: Final = 13.0
 HEADINGS: Final = 20.0
 """Room for the names of the two sides."""
 _LEADING: Final = 1.5
+_SLACK: Final = 1.03
+"""Letters fitted to the pixels of a bitmap take up to this much more room than their outlines."""
 
 MARKS: Final = {"dot": 11.0, "ramp": 74.0, "ring": 13.0, "dashed": 26.0, "dotted": 26.0}
 """Width of each mark that stands in a line of text."""
@@ -70,7 +72,7 @@ def above(scene: Scene, theme: Theme, width: float) -> Notes:
     said = _words_of(answer(scene), theme)
     placed, y = _flow(context, width, 0.0)
     placed_answer, y = _flow(said, width, y + 3)
-    return Notes((*placed, *placed_answer), y + 8 + HEADINGS)
+    return Notes((*placed, *_joined(placed_answer)), y + 8 + HEADINGS)
 
 
 def below(scene: Scene, theme: Theme, layout: Layout | None, width: float, strokes: int) -> Notes:
@@ -175,15 +177,29 @@ def _flow(words: Sequence[Word], width: float, top: float) -> tuple[list[Placed]
     x, y = 0.0, top + leading / 2
     placed: list[Placed] = []
     for unit in _units(words):
-        extent = sum(word.width + word.space for word in unit) - unit[-1].space
+        extent = sum(word.width * _SLACK + word.space for word in unit) - unit[-1].space
         if x > 0 and x + extent > width:
             x, y = 0.0, y + leading
         for word in unit:
             if word.width > width and word.mark is None:
                 word = replace(word, text=fitted(word.text, word.size, width, word.face))
             placed.append(Placed(word, x, y))
-            x += word.width + word.space
+            x += word.width * _SLACK + word.space
     return placed, y + leading / 2
+
+
+def _joined(placed: Sequence[Placed]) -> list[Placed]:
+    """Join words of one face, so that the spaces between them are those of the typeface."""
+    joined: list[Placed] = []
+    for item in placed:
+        last = joined[-1] if joined else None
+        if last is not None and last.y == item.y and last.word.face == item.word.face:
+            gap = " " if last.word.space else ""
+            word = replace(item.word, text=last.word.text + gap + item.word.text)
+            joined[-1] = Placed(word, last.x, last.y)
+        else:
+            joined.append(item)
+    return joined
 
 
 def _units(words: Sequence[Word]) -> list[list[Word]]:
@@ -201,4 +217,4 @@ def _units(words: Sequence[Word]) -> list[list[Word]]:
 
 def _last_to_the_right(placed: Sequence[Placed], width: float) -> tuple[Placed, ...]:
     *others, last = placed
-    return (*others, Placed(last.word, width - last.word.width, last.y))
+    return (*others, Placed(last.word, width - last.word.width * _SLACK, last.y))

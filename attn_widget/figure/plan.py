@@ -44,6 +44,18 @@ class Plan:
     width: float
     height: float
 
+    @property
+    def fits(self) -> bool:
+        """Whether nothing overlaps or reaches beyond the picture."""
+        layout = self.layout
+        along, across = (layout.length, layout.across)
+        wide, high = (across, along) if layout.vertical else (along, across)
+        return (
+            wide + 2 * PADDING <= self.width + 0.5
+            and self.top + high + self.footer.height + PADDING <= self.height + 0.5
+            and layout.query_edge + lay.LEAST_LINES < layout.key_edge + 0.5
+        )
+
 
 def plan(scene: Scene, strokes: int, room: tuple[float, float] | None = None) -> Plan:
     """Decide every place of a picture.

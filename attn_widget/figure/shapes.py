@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.path import Path
 
-from .lettering import POINTS
+from .lettering import points_of
 from .palette import Colour
 
 Box = tuple[float, float, float, float]
@@ -39,7 +39,7 @@ def stroke(
             paths,
             facecolors=[face],
             edgecolors=colours,
-            linewidths=width * POINTS,
+            linewidths=width * points_of(ax),
             linestyles="-" if dash is None else [(0, tuple(d / width for d in dash))],
             transform=ax.transData,
             clip_on=False,
@@ -64,7 +64,7 @@ def fill(
             [_rounded(box, radius)],
             facecolors=[(*colour, opacity)],
             edgecolors="none" if edge is None else [edge],
-            linewidths=1.2 * POINTS if edge is not None else 0,
+            linewidths=1.2 * points_of(ax) if edge is not None else 0,
             transform=ax.transData,
             clip_on=False,
             zorder=3,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .fog import Strokes, fog_image
 from .ink import CONTEXT_OPACITY, VISIBLE_OPACITY, line_opacity, line_width
-from .lettering import POINTS
+from .lettering import points_of
 from .palette import head_colour
 from .plan import Plan, at
 from .shapes import DASHES, circle, stroke
@@ -105,7 +105,7 @@ def _stroke_lines(ax: Axes, plan: Plan, strokes: Strokes, dash: tuple[float, flo
         paths,
         facecolors="none",
         edgecolors=np.column_stack([strokes.colour, strokes.opacity]),
-        linewidths=strokes.width * POINTS,
+        linewidths=strokes.width * points_of(ax),
         capstyle="butt",
         transform=ax.transData,
         clip_on=False,
@@ -167,7 +167,7 @@ def _draw_links(ax: Axes, plan: Plan) -> None:
         [_curve(plan, start, end) for start, end in ends],
         facecolors="none",
         edgecolors=[(*plan.theme.text, 0.6)],
-        linewidths=0.9 * POINTS,
+        linewidths=0.9 * points_of(ax),
         linestyles=[(0, (1.2, 3.0))],
         transform=ax.transData,
         clip_on=False,
