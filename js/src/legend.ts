@@ -64,7 +64,10 @@ export class Legend {
     set(this.#hidden, "hidden", !(account.hidden > 0.0005));
     setText(this.#special, `${percent(account.special)} of the weight is on special tokens`);
     set(this.#special, "hidden", !(account.special >= LARGE_SPECIAL_SHARE));
-    setText(this.#missing, `${account.missing} weights are missing (NaN)`);
+    setText(
+      this.#missing,
+      account.missing === 1 ? "1 weight is missing (NaN)" : `${account.missing} weights are missing (NaN)`,
+    );
     set(this.#missing, "hidden", account.missing === 0);
     const [queries, keys] = [content.queries.labels.length, content.keys.labels.length];
     setText(

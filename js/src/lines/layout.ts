@@ -59,11 +59,13 @@ export const LABEL_PITCH = 9;
 export const fontSize = (pitch: number): number => Math.min(15, Math.max(6, Math.round(pitch * 0.55)));
 
 /** Room beside a key for its number. */
-const NUMBER_ROOM = 40;
+const NUMBER_ROOM = 48;
+/** Room for the heading above the queries, which ends where they end. */
+const HEADING_ROOM = 96;
 const TOKEN_PADDING = 7;
 const GAP = 5;
 const LONGEST_LABEL = 220;
-const LINES_WIDTH = { least: 72, most: 400, share: 0.3 };
+const LINES_WIDTH = { least: 72, most: 460, share: 0.3 };
 const MOST_HEIGHT = 520;
 const ROW_LINES_HEIGHT = 190;
 const ROW_HEIGHT = 30;
@@ -81,7 +83,7 @@ function columns({ width, height, pitch, query, key }: LayoutInput): Layout {
   const room = Math.max(40, (width - lines - 2 * NUMBER_ROOM) / 2);
   const label = ({ widths }: SideInput) =>
     readable ? Math.min(room, LONGEST_LABEL, Math.max(16, longest(widths)) + 2 * TOKEN_PADDING) : 16;
-  const querySize = label(query);
+  const querySize = Math.max(label(query), HEADING_ROOM - NUMBER_ROOM);
   const keySize = label(key);
   const start = NUMBER_ROOM + querySize + GAP;
   const size = Math.max(
@@ -175,6 +177,35 @@ export function visible(side: SideLayout, start: number, stop: number): [first: 
     last = i + 1;
   }
   return first < last ? [first, last] : [0, 0];
+}
+
+/** Room a number needs along the scrolling direction. */
+const NUMBER_EXTENT = { vertical: 12, horizontal: 36 };
+
+/** Positions whose numbers can stand beside each other, strongest first: the others would overlap them. */
+export function legible(
+  layout: Layout,
+  place: SideLayout,
+  strengths: Float32Array,
+  least: number,
+): Set<number> {
+  const room = layout.vertical ? NUMBER_EXTENT.vertical : NUMBER_EXTENT.horizontal;
+  const wanted: number[] = [];
+  strengths.forEach((strength, position) => {
+    if (strength >= least) wanted.push(position);
+  });
+  wanted.sort((a, b) => (strengths[b] as number) - (strengths[a] as number) || a - b);
+  const taken = new Map<number, number>();
+  const shown = new Set<number>();
+  for (const position of wanted) {
+    const centre = place.centres[position] as number;
+    const slot = Math.floor(centre / room);
+    const near = [slot - 1, slot, slot + 1].map((at) => taken.get(at));
+    if (near.some((other) => other !== undefined && Math.abs(other - centre) < room)) continue;
+    taken.set(slot, centre);
+    shown.add(position);
+  }
+  return shown;
 }
 
 /** True where most letters of the labels are of a right-to-left script. */

@@ -9,6 +9,11 @@ import type { Joint } from "./reading.ts";
 import type { Edges, Rgb } from "./scene.ts";
 
 const SIZE = 46;
+/** A narrower view has its scroll bar only. */
+const LEAST_WIDTH = 420;
+/** Width a scrolling view of columns gives up: to the map, and to the scroll bar in any case. */
+export const minimapRoom = (width: number): number => SCROLLBAR + (width >= LEAST_WIDTH ? SIZE + 8 : 0);
+export const SCROLLBAR = 12;
 const MOST_LINES = 400;
 
 export class Minimap {
@@ -55,15 +60,8 @@ export class Minimap {
     on(this.element, "pointermove", drag, lifetime.signal);
   }
 
-  get shown(): boolean {
-    return this.#shown;
-  }
-
-  get size(): number {
-    return SIZE + 10;
-  }
-
-  layout(layout: Layout, shown: boolean): void {
+  layout(layout: Layout, room: number, scrolls: boolean): void {
+    const shown = scrolls && (!layout.vertical || room >= LEAST_WIDTH);
     this.#layout = layout;
     this.#shown = shown;
     set(this.element, "hidden", !shown);

@@ -65,6 +65,11 @@ export function jointOf(edges: Edges, side: Side, focus: number, length: number)
 }
 
 const NAMED = 4;
+const LONGEST_NAME = 40;
+
+/** A label short enough for a sentence. */
+const named = (label: string): string =>
+  label.length > LONGEST_NAME ? `${[...label].slice(0, LONGEST_NAME - 1).join("")}…` : label;
 
 export interface SentenceInput {
   readonly side: Side;
@@ -89,7 +94,10 @@ export function sentence({ side, focus, joint, labels, manyHeads, combine }: Sen
   if (order.length === 0) return [...pieces, { text: "nothing that is shown" }];
   order.slice(0, NAMED).forEach((at, i) => {
     if (i > 0) pieces.push({ text: ", " });
-    pieces.push({ text: labels[at] ?? String(at), strong: true }, { text: ` ${formatWeight(weightAt(at))}` });
+    pieces.push(
+      { text: named(labels[at] ?? String(at)), strong: true },
+      { text: ` ${formatWeight(weightAt(at))}` },
+    );
     if (manyHeads) pieces.push({ text: ` (head ${joint.heads[at]})` });
   });
   const rest = order.slice(NAMED);
@@ -110,9 +118,9 @@ export function sentence({ side, focus, joint, labels, manyHeads, combine }: Sen
 /** "*mon* attends to *my* 0.817 (head 2)": one line, both ends and its value. */
 export function lineSentence(query: string, key: string, weight: number, head: number): Piece[] {
   const pieces: Piece[] = [
-    { text: query, strong: true },
+    { text: named(query), strong: true },
     { text: ` ${VERBS.query} ` },
-    { text: key, strong: true },
+    { text: named(key), strong: true },
     { text: ` ${formatWeight(weight)}` },
   ];
   if (head !== COMBINED) pieces.push({ text: ` (head ${head})` });
@@ -127,11 +135,11 @@ function verb(side: Side, count: number): string {
 }
 
 function listed(labels: readonly string[]): Piece[] {
-  const named = labels.slice(0, 3);
-  const pieces = named.flatMap((label, i): Piece[] => [
+  const first = labels.slice(0, 3);
+  const pieces = first.flatMap((label, i): Piece[] => [
     ...(i > 0 ? [{ text: " + " }] : []),
-    { text: label, strong: true },
+    { text: named(label), strong: true },
   ]);
-  if (labels.length > named.length) pieces.push({ text: ` + ${labels.length - named.length} more` });
+  if (labels.length > first.length) pieces.push({ text: ` + ${labels.length - first.length} more` });
   return pieces;
 }

@@ -6,7 +6,15 @@ import type { Theme } from "../theme.ts";
 import type { Row } from "./csv.ts";
 import type { Selection } from "./edges.ts";
 import type { Box, LineGroup, Picture, Text } from "./export.ts";
-import { fontSize, geometryOf, LABEL_PITCH, type Layout, type SideLayout, visible } from "./layout.ts";
+import {
+  fontSize,
+  geometryOf,
+  LABEL_PITCH,
+  type Layout,
+  legible,
+  type SideLayout,
+  visible,
+} from "./layout.ts";
 import { type Axes, type Focus, isEmpty, jointsOf } from "./picture.ts";
 import type { Joint } from "./reading.ts";
 import { COMBINED, type Edges, type Fog, type Rgb } from "./scene.ts";
@@ -167,6 +175,7 @@ function tokens(
   const [first, last] = visible(place, offset, offset + seen);
   const locked = new Set(pinned[side]);
   const active = new Set(focus[side]);
+  const numbered = joint ? legible(layout, place, joint.strengths, LEAST_NUMBER) : new Set<number>();
   for (let position = first; position < last; position++) {
     const box = boxOf(layout, place, position, offset, origin);
     const tint = joint?.strengths[position] ?? 0;
@@ -198,7 +207,7 @@ function tokens(
     const x =
       align === "right" ? box.x + box.width - 7 : align === "left" ? box.x + 7 : box.x + box.width / 2;
     texts.push({ x, y: middle, align, ...words });
-    if (tint < LEAST_NUMBER) continue;
+    if (!numbered.has(position)) continue;
     const number = { text: shortNumber(joint?.weights[position] ?? 0), size: 11, colour: ink.muted };
     if (!layout.vertical) {
       texts.push({ x, y: side === "query" ? box.y - 3 : box.y + box.height + 11, align, ...number });

@@ -12,6 +12,8 @@ export interface Dress {
   /** 0..1 tint and its colour at each position; empty for none. */
   readonly tints: Float32Array;
   readonly weights: Float32Array;
+  /** Positions whose numbers have room. */
+  readonly numbered: ReadonlySet<number>;
   readonly colour: (position: number) => Rgb;
   readonly pinned: ReadonlySet<number>;
   readonly active: ReadonlySet<number>;
@@ -83,7 +85,7 @@ export class TokenColumn {
     }
   }
 
-  dress({ tints, weights, colour, pinned, active, hiddenSpecial }: Dress): void {
+  dress({ tints, weights, numbered, colour, pinned, active, hiddenSpecial }: Dress): void {
     const special = new Set(this.#units?.special);
     for (const [position, token] of this.#tokens) {
       const tint = tints[position] ?? 0;
@@ -91,7 +93,7 @@ export class TokenColumn {
       if (tint > 0) {
         const [red, green, blue] = colour(position);
         token.style.setProperty("--tint", `rgb(${red} ${green} ${blue} / ${tint * MOST_TINT})`);
-        setText(number, tint >= LEAST_NUMBER ? shortNumber(weights[position] ?? 0) : "");
+        setText(number, numbered.has(position) ? shortNumber(weights[position] ?? 0) : "");
       } else {
         token.style.removeProperty("--tint");
         setText(number, "");

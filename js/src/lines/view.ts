@@ -8,6 +8,7 @@ import { FOCUS_ABOVE } from "../protocol.ts";
 import { headColour } from "../scale/palette.ts";
 import type { Side, Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
+import { BeyondMarks } from "./beyond.ts";
 import { type Composite, composite, createComposite } from "./composite.ts";
 import { begin, pixelRatio, strokeEdges, strokeLinks, type Window } from "./draw.ts";
 import { hiddenShare, type Selection } from "./edges.ts";
@@ -19,15 +20,16 @@ import {
   isRightToLeft,
   type Layout,
   layOut,
+  legible,
   PITCHES,
   visible,
 } from "./layout.ts";
-import { Minimap } from "./minimap.ts";
+import { Minimap, minimapRoom, SCROLLBAR } from "./minimap.ts";
 import * as picture from "./picture.ts";
 import { lineSentence, type Piece, plain, sentence } from "./reading.ts";
 import type { Edges, Rgb } from "./scene.ts";
 import type { Shown } from "./still.ts";
-import { type Dress, TokenColumn } from "./tokens.ts";
+import { type Dress, LEAST_NUMBER, TokenColumn } from "./tokens.ts";
 import { tokensOf, type Units } from "./units.ts";
 import { WholeRequest } from "./whole.ts";
 
@@ -61,6 +63,7 @@ export interface Account {
 }
 
 const HEADING_WIDTH = 110;
+const HEADING_HEIGHT = 20;
 /** Rings stand on the ends of the lines and reach this far beyond them. */
 const RING_ROOM = 6;
 /** More lines than this are composited even on the overlay. */
@@ -86,6 +89,7 @@ export class LinesView {
   readonly #headings: Record<Side, HTMLElement>;
   readonly #columns: Record<Side, TokenColumn>;
   readonly #minimap: Minimap;
+  readonly #beyond: BeyondMarks;
   readonly #whole: WholeRequest;
   readonly #relayout: () => void;
   readonly #redress: () => void;
@@ -123,6 +127,8 @@ export class LinesView {
       this.#columns.key.element,
     );
     this.#scroller = h("div", { class: "scroller" }, this.#scene);
+    this.#beyond = new BeyondMarks((side, position) => this.#centre(side, position), lifetime.signal);
+    const sight = h("div", { class: "sightline" }, this.#scroller, ...this.#beyond.elements);
     this.#message = h("div", { class: "message", hidden: true });
     this.#headings = {
       query: h("div", { class: "heading query" }, "target · query"),
@@ -133,7 +139,7 @@ export class LinesView {
       "div",
       { class: "stage", "data-view": "lines", "data-lm-suppress-shortcuts": "true" },
       h("div", { class: "headings" }, this.#headings.query, this.#headings.key),
-      h("div", { class: "body" }, this.#scroller, this.#minimap.element, this.#message),
+      h("div", { class: "body" }, sight, this.#minimap.element, this.#message),
     );
     this.#relayout = oncePerFrame(lifetime, () => this.#draw());
     this.#redress = oncePerFrame(lifetime, () => this.#drawFocus());
@@ -390,6 +396,11 @@ export class LinesView {
     else if (centre + half > this.#scroll + this.#seen) this.scrollTo(centre + half - this.#seen);
   }
 
+  #centre(side: Side, position: number): void {
+    const centre = this.#layout?.[side].centres[position];
+    if (centre !== undefined) this.scrollTo(centre - this.#seen / 2);
+  }
+
   #scrolled(): void {
     this.#showTokens();
     const sticky = this.#layout?.query.sticky || this.#layout?.key.sticky;
@@ -445,15 +456,18 @@ export class LinesView {
     const { orientation, height } = this.#model.state;
     const measure = textMeasure(this.element, fontSize(this.#pitch));
     const input = (units: Units) => ({ widths: measure(units.labels), rtl: isRightToLeft(units.labels) });
-    const query = input(axes.query);
-    this.#layout = layOut({
+    const queryInput = input(axes.query);
+    const wanted = {
       vertical: orientation === "vertical",
-      width: this.#width - (this.#minimap.shown && orientation === "vertical" ? this.#minimap.size : 0),
+      width: this.#width,
       height,
       pitch: this.#pitch,
-      query,
-      key: axes.key === axes.query ? query : input(axes.key),
-    });
+      query: queryInput,
+      key: axes.key === axes.query ? queryInput : input(axes.key),
+    };
+    const layout = layOut(wanted);
+    const scrolls = layout.vertical && layout.length > layout.viewport.height;
+    this.#layout = scrolls ? layOut({ ...wanted, width: this.#width - minimapRoom(this.#width) }) : layout;
     this.#placeScene(this.#layout);
   }
 
@@ -466,13 +480,13 @@ export class LinesView {
       height: `${vertical ? length : across}px`,
     });
     const scrolls = length > this.#seen;
-    const bar = scrolls && !vertical ? 12 : 0;
+    const bar = scrolls && !vertical ? SCROLLBAR : 0;
     Object.assign(this.#scroller.style, {
-      width: `${viewport.width + (scrolls && vertical ? 12 : 0)}px`,
+      width: `${viewport.width + (scrolls && vertical ? SCROLLBAR : 0)}px`,
       height: `${viewport.height + bar}px`,
     });
     set(this.#scroller, "data-scrolls", scrolls);
-    this.#minimap.layout(layout, scrolls);
+    this.#minimap.layout(layout, this.#width, scrolls);
     for (const side of ["query", "key"] as const) {
       const place = layout[side];
       const { style } = this.#headings[side];
@@ -480,6 +494,7 @@ export class LinesView {
       const edge = vertical && side === "query" ? place.start + place.size - HEADING_WIDTH : place.start;
       style.left = vertical ? `${edge}px` : "0";
       style.width = vertical ? `${HEADING_WIDTH}px` : "auto";
+      style.top = vertical || side === "query" ? "" : `${HEADING_HEIGHT + viewport.height + bar + 2}px`;
     }
   }
 
@@ -678,11 +693,13 @@ export class LinesView {
   #dress(axes: picture.Axes, focus: picture.Focus, pinned: picture.Focus, edges: Edges | undefined): void {
     const joints = edges ? picture.jointsOf(edges, focus, axes) : {};
     const { special } = this.#model.state;
+    const layout = this.#layout;
     for (const side of ["query", "key"] as const) {
       const joint = joints[side];
       const dress: Dress = {
         tints: joint?.strengths ?? new Float32Array(0),
         weights: joint?.weights ?? new Float32Array(0),
+        numbered: joint && layout ? legible(layout, layout[side], joint.strengths, LEAST_NUMBER) : new Set(),
         colour: (position) => this.#colour(joint?.heads[position] ?? 0),
         pinned: new Set(pinned[side]),
         active: new Set(focus[side]),
@@ -690,7 +707,10 @@ export class LinesView {
       };
       this.#columns[side].dress(dress);
     }
-    if (this.#layout) this.#minimap.drawFocus(this.#layout, focus, joints, this.#scroll);
+    if (!layout) return;
+    this.#minimap.drawFocus(layout, focus, joints, this.#scroll);
+    const labels = { query: axes.query.labels, key: axes.key.labels };
+    this.#beyond.show(layout, joints, labels, this.#scroll);
   }
 
   #sentence(): Piece[] {
