@@ -6,7 +6,7 @@ import {
   type Scene,
   type Viewport,
 } from "../src/lines/composite.ts";
-import { blockStart, poolFog, strongest } from "../src/lines/fog.ts";
+import { blockOf, poolFog, strongest } from "../src/lines/fog.ts";
 import { COMBINED, type Edges, type Fog, type Geometry, Mark, type Rgb } from "../src/lines/scene.ts";
 
 const WIDTH = 96;
@@ -455,7 +455,7 @@ describe("poolFog", () => {
       [0, 0, 0, 0],
       [0, 0, 0, 0.25],
     ]);
-    expect([0, 1, 2].map((block) => blockStart(block, 2, 5))).toEqual([0, 2, 5]);
+    expect([0, 1, 2, 3, 4].map((position) => blockOf(position, 2, 5))).toEqual([0, 0, 0, 1, 1]);
   });
 
   it("makes no more blocks than there are tokens, and skips NaN", () => {

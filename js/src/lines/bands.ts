@@ -13,52 +13,52 @@ export interface Bands {
   readonly reach: Float32Array;
   /** Optical depth summed over the section of a level band. */
   readonly mass: Float32Array;
-  readonly shape: Shape;
+  readonly sections: Sections;
 }
 
-/** What gives the sections of bands their width. Bands with equal shapes share one object. */
+/** What gives the sections of bands their width. */
 export interface Shape {
   /** Thickness of one line. */
   readonly thickness: number;
   /** Width over which a band's lines leave their queries, and arrive at their keys. */
   readonly atQuery: number;
   readonly atKey: number;
-  /** Largest reach of a band, either way. */
-  readonly reach: number;
 }
 
-/** Half widths of sections and the depth a unit of mass has in them, by reach, at one place along. */
+/** Sections of bands of one shape at one place along, for reaches of 0, 1, 2 … units. */
 export interface Sections {
+  readonly shape: Shape;
+  readonly unit: number;
   readonly half: Float64Array;
+  /** Depth that a unit of mass has in the section. */
   readonly density: Float64Array;
 }
 
-/** Steps of reach that have a section of their own; between them a slope differs by less than 1/60. */
-const REACHES = 128;
+const MOST_SECTIONS = 8192;
 
-export const blankSections = (): Sections => ({
-  half: new Float64Array(REACHES + 1),
-  density: new Float64Array(REACHES + 1),
-});
+/**
+ * Makes room for the sections of bands that reach as far as `longest`, over `length` pixels along: fine
+ * enough that slopes within a unit differ by less than 1/60.
+ */
+export function createSections(shape: Shape, length: number, longest: number): Sections {
+  const unit = Math.max(length / 128, longest / MOST_SECTIONS, 1e-3);
+  const count = Math.ceil(longest / unit) + 1;
+  return { shape, unit, half: new Float64Array(count), density: new Float64Array(count) };
+}
 
 /**
  * Computes the sections of bands that have come `rise` of the way to their keys and rise by `slope` a
  * pixel. What blurs a section adds up as variances: the tilted line, the spread of the tokens at either
  * end, and the climb within the `step` pixels along that the section stands for.
  */
-export function setSections(
-  sections: Sections,
-  shape: Shape,
-  rise: number,
-  slope: number,
-  step: number,
-): void {
+export function setSections(sections: Sections, rise: number, slope: number, step: number): void {
+  const { shape, unit, half, density } = sections;
   const spread = (shape.atQuery * (1 - rise)) ** 2 + (shape.atKey * rise) ** 2;
-  for (let i = 0; i <= REACHES; i++) {
-    const tilt = ((i / REACHES) * shape.reach * slope) ** 2;
+  for (let i = 0; i < half.length; i++) {
+    const tilt = (i * unit * slope) ** 2;
     const width = Math.sqrt(shape.thickness ** 2 * (1 + tilt) + spread + tilt * step * step);
-    sections.half[i] = width / 2;
-    sections.density[i] = Math.sqrt(1 + tilt) / width;
+    half[i] = width / 2;
+    density[i] = Math.sqrt(1 + tilt) / width;
   }
 }
 
@@ -74,16 +74,15 @@ export const blankChanges = (pixels: number): Changes => ({
 });
 
 /** Notes the changes that `bands` make in a column of pixels. */
-export function addBands(bands: Bands, sections: Sections, rise: number, changes: Changes): void {
-  const { count, start, reach, mass, shape } = bands;
-  const { half, density } = sections;
+export function addBands(bands: Bands, rise: number, changes: Changes): void {
+  const { count, start, reach, mass } = bands;
+  const { half, density, unit } = bands.sections;
   const { rises, falls } = changes;
   const pixels = rises.length / 2 - 1;
-  const scale = shape.reach > 0 ? REACHES / shape.reach : 0;
   for (let i = 0; i < count; i++) {
     const run = reach[i] as number;
     const centre = (start[i] as number) + run * rise;
-    const section = (Math.abs(run) * scale + 0.5) | 0;
+    const section = (Math.abs(run) / unit + 0.5) | 0;
     const side = half[section] as number;
     if (!(centre + side > 0 && centre - side < pixels)) continue;
     const amount = (mass[i] as number) * (density[section] as number);

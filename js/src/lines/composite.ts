@@ -132,10 +132,10 @@ function* draw(
     const { rise, slope } = riseOf(frame, at);
     sums.fill(0);
     if (haze) yield* haze.addTo(sums, at);
-    for (const [shape, sections] of strokes.shapes) setSections(sections, shape, rise, slope, 1);
+    for (const sections of strokes.sections) setSections(sections, rise, slope, 1);
     for (const head of strokes.heads) {
       for (const lines of head.clear) addLines(lines, frame, at, rise, slope, depth);
-      for (const { bands, sections } of head.faint) addBands(bands, sections, rise, changes);
+      for (const bands of head.faint) addBands(bands, rise, changes);
       if (head.faint.length > 0) settle(changes, depth);
       addColour(depth, head.colour, sums);
       yield;

@@ -4,9 +4,9 @@
  */
 import type { Fog } from "./scene.ts";
 
-/** Index of the first position of block `block`, when `length` positions make `blocks` blocks. */
-export const blockStart = (block: number, blocks: number, length: number): number =>
-  Math.floor((block * length) / blocks);
+/** The block of a position, when `length` positions make `blocks` blocks. Python's `slices.py` has the same. */
+export const blockOf = (position: number, blocks: number, length: number): number =>
+  Math.floor((position * blocks) / length);
 
 /**
  * Finds the strength from which lines are drawn by themselves, so that at most `limit` are.
@@ -84,8 +84,8 @@ export function poolFog(
   if (typeof drawn !== "number") expectLength("drawn", drawn.length, strength.length);
   const blockRows = Math.min(rows, queries);
   const blockCols = Math.min(cols, keys);
-  const rowOf = blockOf(blockRows, queries);
-  const colOf = blockOf(blockCols, keys);
+  const rowOf = Uint32Array.from({ length: queries }, (_, query) => blockOf(query, blockRows, queries));
+  const colOf = Uint32Array.from({ length: keys }, (_, key) => blockOf(key, blockCols, keys));
   const threshold = typeof drawn === "number" ? drawn : Infinity;
   const mask = typeof drawn === "number" ? null : drawn;
 
@@ -108,11 +108,4 @@ export function poolFog(
 
 function expectLength(name: string, got: number, expected: number): void {
   if (got !== expected) throw new RangeError(`${name} must have ${expected} elements; got ${got}`);
-}
-
-function blockOf(blocks: number, length: number): Uint32Array {
-  const block = new Uint32Array(length);
-  for (let b = 0; b < blocks; b++)
-    block.fill(b, blockStart(b, blocks, length), blockStart(b + 1, blocks, length));
-  return block;
 }

@@ -3,20 +3,11 @@
  * few columns of pixels and blended between, at places anchored to the content, so that neighbouring
  * windows agree.
  */
-import {
-  addBands,
-  type Bands,
-  blankChanges,
-  blankSections,
-  type Sections,
-  type Shape,
-  setSections,
-  settle,
-} from "./bands.ts";
-import { blockStart } from "./fog.ts";
+import { addBands, type Bands, blankChanges, createSections, setSections, settle } from "./bands.ts";
+import { blockOf } from "./fog.ts";
 import { lineOpacity, lineWidth } from "./ink.ts";
 import type { Fog, Geometry, Rgb } from "./scene.ts";
-import type { Frame } from "./strokes.ts";
+import { type Frame, isInside } from "./strokes.ts";
 import { addColour, blankSums } from "./sums.ts";
 
 /** CSS pixels along from one computed column to the next. */
@@ -47,9 +38,9 @@ export function createHaze(
   function* compute(cell: number, sums: Float32Array): Generator<void, void> {
     const { rise, slope } = riseOf((cell + 0.5) * step);
     sums.fill(0);
-    for (const { bands, sections, colour } of layers) {
-      setSections(sections, bands.shape, rise, slope, step);
-      addBands(bands, sections, rise, changes);
+    for (const { bands, colour } of layers) {
+      setSections(bands.sections, rise, slope, step);
+      addBands(bands, rise, changes);
       settle(changes, depth);
       addColour(depth, colour, sums);
       yield;
@@ -77,7 +68,6 @@ export function createHaze(
 interface Layer {
   readonly colour: Rgb;
   readonly bands: Bands;
-  readonly sections: Sections;
 }
 
 function layFog(fog: Fog, geometry: Geometry, colour: (head: number) => Rgb, frame: Frame): Layer[] {
@@ -85,8 +75,7 @@ function layFog(fog: Fog, geometry: Geometry, colour: (head: number) => Rgb, fra
   const keys = blocksOf(geometry.key, fog.cols, frame);
   return fog.heads.map(({ head, strength }) => ({
     colour: colour(head),
-    bands: layBlocks(strength, queries, keys, geometry, frame),
-    sections: blankSections(),
+    bands: layBlocks(strength, queries, keys, geometry.pitch, frame),
   }));
 }
 
@@ -98,12 +87,13 @@ interface Block {
 }
 
 function blocksOf(positions: Float32Array, blocks: number, { ratio, across }: Frame): Block[] {
-  return Array.from({ length: blocks }, (_, block) => {
-    const from = blockStart(block, blocks, positions.length);
-    const to = blockStart(block + 1, blocks, positions.length);
-    const places = Array.from(positions.subarray(from, to), (css) => css * ratio - across.origin);
-    const centre = mean(places);
-    return { count: places.length, centre, variance: mean(places.map((place) => (place - centre) ** 2)) };
+  const places = Array.from({ length: blocks }, (): number[] => []);
+  positions.forEach((css, position) => {
+    places[blockOf(position, blocks, positions.length)]?.push(css * ratio - across.origin);
+  });
+  return places.map((tokens) => {
+    const centre = mean(tokens);
+    return { count: tokens.length, centre, variance: mean(tokens.map((place) => (place - centre) ** 2)) };
   });
 }
 
@@ -114,43 +104,49 @@ function layBlocks(
   strength: Float32Array,
   queries: readonly Block[],
   keys: readonly Block[],
-  { pitch }: Geometry,
-  { ratio }: Frame,
+  pitch: number,
+  frame: Frame,
 ): Bands {
-  const used: number[] = [];
-  strength.forEach((sum, block) => {
-    if (sum > 0) used.push(block);
-  });
-  const column = () => new Float32Array(used.length);
-  const [start, reach, mass] = [column(), column(), column()];
-  // Thickness and spread of the typical band, each band weighing as much as its ink.
-  let total = 0;
-  let thickness = 0;
-  let atQuery = 0;
-  let atKey = 0;
+  const { ratio } = frame;
+  const widest = lineWidth(1, pitch) * ratio + 2 * STEP * ratio;
+  const start: number[] = [];
+  const reach: number[] = [];
+  const mass: number[] = [];
   let longest = 0;
-  used.forEach((block, i) => {
+  // Thickness and variances of the typical band, each band weighing as much as its ink. Blocks out of
+  // sight count too, so that all windows draw alike.
+  const typical = { ink: 0, thickness: 0, atQuery: 0, atKey: 0 };
+  for (const [block, sum] of strength.entries()) {
+    if (!(sum > 0)) continue;
     const query = queries[Math.floor(block / keys.length)] as Block;
     const key = keys[block % keys.length] as Block;
     const lines = query.count * key.count;
-    const average = (strength[block] as number) / lines;
-    const width = lineWidth(average, pitch) * ratio;
-    const ink = -Math.log1p(-lineOpacity(average)) * width * lines;
-    start[i] = query.centre;
-    reach[i] = key.centre - query.centre;
-    mass[i] = ink;
-    total += ink;
-    thickness += width * ink;
-    atQuery += query.variance * ink;
-    atKey += key.variance * ink;
+    const thickness = lineWidth(sum / lines, pitch) * ratio;
+    const ink = -Math.log1p(-lineOpacity(sum / lines)) * thickness * lines;
+    typical.ink += ink;
+    typical.thickness += ink * thickness;
+    typical.atQuery += ink * query.variance;
+    typical.atKey += ink * key.variance;
+    const spread = evenSpread(Math.max(query.variance, key.variance));
+    if (!isInside(query.centre, key.centre, spread + widest, frame)) continue;
+    start.push(query.centre);
+    reach.push(key.centre - query.centre);
+    mass.push(ink);
     longest = Math.max(longest, Math.abs(key.centre - query.centre));
-  });
-  const shape: Shape = {
-    thickness: thickness / total,
-    // An even spread of width w has variance w²/12.
-    atQuery: Math.sqrt((12 * atQuery) / total),
-    atKey: Math.sqrt((12 * atKey) / total),
-    reach: longest,
+  }
+  const shape = {
+    thickness: typical.thickness / typical.ink,
+    atQuery: evenSpread(typical.atQuery / typical.ink),
+    atKey: evenSpread(typical.atKey / typical.ink),
   };
-  return { count: used.length, start, reach, mass, shape };
+  return {
+    count: start.length,
+    start: Float32Array.from(start),
+    reach: Float32Array.from(reach),
+    mass: Float32Array.from(mass),
+    sections: createSections(shape, Math.abs(frame.key - frame.query), longest),
+  };
 }
+
+/** Width of the even spread with this variance. */
+const evenSpread = (variance: number): number => Math.sqrt(12 * variance);

@@ -3,7 +3,7 @@
  * A clear line gets exact edges, and dashes where it is not an ordinary positive weight. A faint one is
  * drawn as a band.
  */
-import { type Bands, blankSections, type Sections, type Shape } from "./bands.ts";
+import { type Bands, createSections, type Sections } from "./bands.ts";
 import { lineOpacity, lineWidth } from "./ink.ts";
 import { type Edges, type Geometry, Mark, type Rgb } from "./scene.ts";
 
@@ -30,13 +30,13 @@ export interface Frame {
 export interface HeadStrokes {
   readonly colour: Rgb;
   readonly clear: readonly Lines[];
-  readonly faint: readonly { readonly bands: Bands; readonly sections: Sections }[];
+  readonly faint: readonly Bands[];
 }
 
 export interface Strokes {
   readonly heads: readonly HeadStrokes[];
-  /** The shapes of all heads' bands, each once, with room for its sections. */
-  readonly shapes: ReadonlyMap<Shape, Sections>;
+  /** The sections that all heads' bands share. */
+  readonly sections: readonly Sections[];
 }
 
 /** Clear lines of one head. */
@@ -92,37 +92,27 @@ export function* layStrokes(
     if (isFaint) longest = Math.max(longest, Math.abs(key - query));
   }
 
-  const shapes = new Map<number, Shape>();
-  const sections = new Map<Shape, Sections>();
-  const heads = new Map<
-    number,
-    { colour: Rgb; clear: Lines[]; faint: { bands: Bands; sections: Sections }[] }
-  >();
+  const length = Math.abs(frame.key - frame.query);
+  const sections = new Map<number, Sections>();
+  const heads = new Map<number, { colour: Rgb; clear: Lines[]; faint: Bands[] }>();
   for (const { head, size, lines } of groups.values()) {
-    let strokes = heads.get(head);
-    if (!strokes) {
-      strokes = { colour: colour(head), clear: [], faint: [] };
-      heads.set(head, strokes);
-    }
+    const strokes = heads.get(head) ?? { colour: colour(head), clear: [], faint: [] };
+    heads.set(head, strokes);
     if (size === null) {
       strokes.clear.push(layLines(lines, edges, geometry, place, ratio));
     } else {
-      let shape = shapes.get(size);
-      if (!shape) {
-        shape = { thickness: SAME_THICKNESS ** size, atQuery: 0, atKey: 0, reach: longest };
-        shapes.set(size, shape);
-        sections.set(shape, blankSections());
-      }
-      const bands = layBands(lines, edges, geometry, place, ratio, shape);
-      strokes.faint.push({ bands, sections: sections.get(shape) as Sections });
+      const shape = { thickness: SAME_THICKNESS ** size, atQuery: 0, atKey: 0 };
+      const shared = sections.get(size) ?? createSections(shape, length, longest);
+      sections.set(size, shared);
+      strokes.faint.push(layBands(lines, edges, geometry, place, ratio, shared));
     }
     yield;
   }
-  return { heads: [...heads.values()], shapes: sections };
+  return { heads: [...heads.values()], sections: [...sections.values()] };
 }
 
 /** Whether any part of a line may lie in the frame, going by the steepest it can be. */
-function isInside(query: number, key: number, thickness: number, frame: Frame): boolean {
+export function isInside(query: number, key: number, thickness: number, frame: Frame): boolean {
   const steepest = (2 * Math.abs(key - query)) / Math.abs(frame.key - frame.query);
   const margin = (thickness / 2) * (1 + steepest) + steepest;
   return Math.max(query, key) + margin > 0 && Math.min(query, key) - margin < frame.across.length;
@@ -167,10 +157,10 @@ function layBands(
   geometry: Geometry,
   place: Place,
   ratio: number,
-  shape: Shape,
+  sections: Sections,
 ): Bands {
   const column = () => new Float32Array(lines.length);
-  const bands = { count: lines.length, start: column(), reach: column(), mass: column(), shape };
+  const bands = { count: lines.length, start: column(), reach: column(), mass: column(), sections };
   lines.forEach((edge, i) => {
     const query = place(geometry.query, edges.query[edge] as number);
     const strength = edges.strength[edge] as number;
