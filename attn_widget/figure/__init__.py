@@ -45,7 +45,7 @@ def render_png(attention: Attention, state: LinesState) -> bytes:
     """Return the lines view of a map as a PNG of at most about 150 kB.
 
     It has two pixels a CSS pixel; fewer, and fewer colours, where many lines would make it larger.
-    Beyond 400 lines the faintest are drawn together, as haze.
+    Beyond 600 lines the faintest are drawn together, as haze.
 
     Args:
         attention: the map.

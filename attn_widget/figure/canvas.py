@@ -23,7 +23,7 @@ from .scene import Scene
 
 PIXELS: Final = 96
 """CSS pixels an inch."""
-PNG_STROKES: Final = 400
+PNG_STROKES: Final = 600
 FIGURE_STROKES: Final = 2_000
 PNG_BYTES: Final = 150_000
 """A saved notebook holds one picture for each display: none may be much larger."""
@@ -32,13 +32,14 @@ PNG_BYTES: Final = 150_000
 class LinesFigure(Figure):
     """A figure that a notebook shows as a picture, whether or not pyplot is in use."""
 
-    def _repr_png_(self) -> bytes:
-        return figure_png(self, 2.0)
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        width, height = self.get_size_inches() * PIXELS
+        return figure_png(self, 2.0), {"width": round(width), "height": round(height)}
 
 
 def figure_of(scene: Scene) -> Figure:
     """Return a new figure as large as the scene needs, text at 96 CSS pixels an inch."""
-    planned = plan(scene, FIGURE_STROKES)
+    planned = plan(scene, FIGURE_STROKES, outlines=False)
     figure = LinesFigure(
         figsize=(planned.width / PIXELS, planned.height / PIXELS),
         dpi=1.5 * PIXELS,
@@ -46,7 +47,7 @@ def figure_of(scene: Scene) -> Figure:
         edgecolor="none",
     )
     FigureCanvasAgg(figure)
-    draw(figure.add_axes((0, 0, 1, 1)), planned, FIGURE_STROKES, outlines=False)
+    draw(figure.add_axes((0, 0, 1, 1)), planned)
     return figure
 
 
@@ -61,10 +62,10 @@ def draw_on(ax: Axes, scene: Scene) -> Figure:
     inches = (ax.bbox.width / figure.dpi, ax.bbox.height / figure.dpi)
     for reduction in _REDUCTIONS:
         room = (inches[0] * PIXELS * reduction, inches[1] * PIXELS * reduction)
-        planned = plan(scene, FIGURE_STROKES, room)
+        planned = plan(scene, FIGURE_STROKES, outlines=False, room=room)
         if planned.fits:
             break
-    draw(ax, planned, FIGURE_STROKES, outlines=False)
+    draw(ax, planned)
     root = figure.figure
     return root if isinstance(root, Figure) else figure
 
@@ -74,7 +75,7 @@ _REDUCTIONS: Final = (1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0, 4.0)
 
 def scene_png(scene: Scene) -> bytes:
     """Return a scene as a PNG of two pixels a CSS pixel, of fewer where it would be too large."""
-    planned = plan(scene, PNG_STROKES)
+    planned = plan(scene, PNG_STROKES, outlines=True)
     ratio, colours = _budget(len(scene.edges.weight))
     figure = Figure(
         figsize=(planned.width / PIXELS, planned.height / PIXELS),
@@ -82,7 +83,7 @@ def scene_png(scene: Scene) -> bytes:
         facecolor=planned.theme.surface,
         edgecolor="none",
     )
-    draw(figure.add_axes((0, 0, 1, 1)), planned, PNG_STROKES, outlines=True)
+    draw(figure.add_axes((0, 0, 1, 1)), planned)
     image = _rendered(figure, ratio)
     palette = _palette(image, _exact_colours(scene, planned.theme), colours)
     data = _encoded(_indexed(image, palette), ratio)

@@ -20,26 +20,24 @@ from .strokes import draw_lines
 from .tokens import draw_tokens, headings
 
 
-def draw(ax: Axes, plan: Plan, strokes: int, *, outlines: bool) -> None:
+def draw(ax: Axes, plan: Plan) -> None:
     """Draw a planned picture on axes; their limits become its width and height in CSS pixels.
 
     Args:
         ax: the axes; whatever they show stays below.
         plan: what to draw.
-        strokes: most lines drawn one by one, the strongest; the others become fog.
-        outlines: whether letters are drawn as outlines, faster, or as text.
     """
     ax.set_axis_off()
     ax.set_autoscale_on(False)
     ax.set_xlim(0, plan.width)
     ax.set_ylim(plan.height, 0)
-    draw_lines(ax, plan, strokes)
+    draw_lines(ax, plan)
     labels = [*draw_tokens(ax, plan), *headings(plan)]
     labels += _draw_notes(ax, plan, plan.header, plan.top - plan.header.height)
     foot = plan.height - PADDING - plan.footer.height
     stroke(ax, [Path([(PADDING, foot + 6), (plan.width - PADDING, foot + 6)])], [plan.theme.line])
     labels += _draw_notes(ax, plan, plan.footer, foot)
-    draw_labels(ax, labels, outlines=outlines)
+    draw_labels(ax, labels, outlines=plan.outlines)
 
 
 def _draw_notes(ax: Axes, plan: Plan, notes: Notes, top: float) -> list[Label]:

@@ -21,8 +21,6 @@ ANSWER: Final = 13.0
 HEADINGS: Final = 20.0
 """Room for the names of the two sides."""
 _LEADING: Final = 1.5
-_SLACK: Final = 1.03
-"""Letters fitted to the pixels of a bitmap take up to this much more room than their outlines."""
 
 MARKS: Final = {"dot": 11.0, "ramp": 74.0, "ring": 13.0, "dashed": 26.0, "dotted": 26.0}
 """Width of each mark that stands in a line of text."""
@@ -64,18 +62,27 @@ class Notes:
     height: float
 
 
-def above(scene: Scene, theme: Theme, width: float) -> Notes:
-    """Return what is shown, in one quiet line, and the answer as a sentence."""
+def above(scene: Scene, theme: Theme, width: float, slack: float) -> Notes:
+    """Return what is shown, in one quiet line, and the answer as a sentence.
+
+    Args:
+        scene: what is shown.
+        theme: its colours.
+        width: room for a line.
+        slack: room that drawn letters take, as a multiple of that of their outlines.
+    """
     context = _phrases([scene.name] if scene.name else [], theme)
     context += _phrases([f"layer {scene.state.layer}"], theme)
     context += _head_words(scene, theme)
     said = _words_of(answer(scene), theme)
-    placed, y = _flow(context, width, 0.0)
-    placed_answer, y = _flow(said, width, y + 3)
+    placed, y = _flow(context, width, slack, 0.0)
+    placed_answer, y = _flow(said, width, slack, y + 3)
     return Notes((*placed, *_joined(placed_answer)), y + 8 + HEADINGS)
 
 
-def below(scene: Scene, theme: Theme, layout: Layout | None, width: float, strokes: int) -> Notes:
+def below(
+    scene: Scene, theme: Theme, layout: Layout | None, width: float, slack: float, strokes: int
+) -> Notes:
     """Return the legend: what width, opacity and colour mean, and what is not drawn.
 
     Args:
@@ -83,6 +90,7 @@ def below(scene: Scene, theme: Theme, layout: Layout | None, width: float, strok
         theme: its colours.
         layout: where tokens stand; None before that is known.
         width: room for a line.
+        slack: as for :func:`above`.
         strokes: most lines drawn one by one.
     """
     muted = theme.muted
@@ -117,8 +125,8 @@ def below(scene: Scene, theme: Theme, layout: Layout | None, width: float, strok
     if len(scene.state.heads) > 1 and scene.state.filters.combine == "each":
         phrases.insert(0, "colour: head")
     legend += _phrases(phrases, theme)
-    placed, y = _flow([*legend, *_phrases([shape_phrase(scene)], theme)], width, 16.0)
-    return Notes(_last_to_the_right(placed, width), y)
+    placed, y = _flow([*legend, *_phrases([shape_phrase(scene)], theme)], width, slack, 16.0)
+    return Notes(_last_to_the_right(placed, width, slack), y)
 
 
 _MARK: Final[dict[str, Mark]] = {"ring": "ring", "dashed": "dashed", "dotted": "dotted"}
@@ -169,7 +177,9 @@ def _words_of(pieces: Sequence[Piece], theme: Theme) -> list[Word]:
     return words
 
 
-def _flow(words: Sequence[Word], width: float, top: float) -> tuple[list[Placed], float]:
+def _flow(
+    words: Sequence[Word], width: float, slack: float, top: float
+) -> tuple[list[Placed], float]:
     """Place words in lines from ``top``; return them and where the last line ends."""
     if not words:
         return [], top
@@ -177,14 +187,14 @@ def _flow(words: Sequence[Word], width: float, top: float) -> tuple[list[Placed]
     x, y = 0.0, top + leading / 2
     placed: list[Placed] = []
     for unit in _units(words):
-        extent = sum(word.width * _SLACK + word.space for word in unit) - unit[-1].space
+        extent = sum(word.width * slack + word.space for word in unit) - unit[-1].space
         if x > 0 and x + extent > width:
             x, y = 0.0, y + leading
         for word in unit:
             if word.width > width and word.mark is None:
                 word = replace(word, text=fitted(word.text, word.size, width, word.face))
             placed.append(Placed(word, x, y))
-            x += word.width * _SLACK + word.space
+            x += word.width * slack + word.space
     return placed, y + leading / 2
 
 
@@ -215,6 +225,6 @@ def _units(words: Sequence[Word]) -> list[list[Word]]:
     return units
 
 
-def _last_to_the_right(placed: Sequence[Placed], width: float) -> tuple[Placed, ...]:
+def _last_to_the_right(placed: Sequence[Placed], width: float, slack: float) -> tuple[Placed, ...]:
     *others, last = placed
-    return (*others, Placed(last.word, width - last.word.width * _SLACK, last.y))
+    return (*others, Placed(last.word, width - last.word.width * slack, last.y))

@@ -23,6 +23,8 @@ LEAST_WIDTH: Final = 440.0
 NUMBER: Final = 11.0
 QUERY_HEADING: Final = "target · query"
 KEY_HEADING: Final = "source · key"
+TEXT_SLACK: Final = 1.03
+"""Text fitted to the pixels of a bitmap takes up to this much more room than its outlines."""
 NUMBERS_SHOWN: Final = 40
 LEAST_NUMBER: Final = 0.004
 """Tokens at the other end that get less of the strength than this stay plain."""
@@ -33,6 +35,8 @@ class Plan:
     """A scene with every place decided: what is left is to put ink there."""
 
     scene: Scene
+    strokes: int
+    outlines: bool
     theme: Theme
     layout: Layout
     joint: tuple[bool, Joint] | None
@@ -57,35 +61,42 @@ class Plan:
         )
 
 
-def plan(scene: Scene, strokes: int, room: tuple[float, float] | None = None) -> Plan:
+def plan(
+    scene: Scene, strokes: int, *, outlines: bool, room: tuple[float, float] | None = None
+) -> Plan:
     """Decide every place of a picture.
 
     Args:
         scene: what is shown.
         strokes: most lines drawn one by one.
+        outlines: whether letters are drawn as outlines, many times faster in a bitmap, or as text,
+            which stays text in a PDF.
         room: width and height to fill, in CSS pixels; None takes what the content needs.
     """
     vertical = scene.state.orientation == "vertical"
+    slack = 1.0 if outlines else TEXT_SLACK
     theme = theme_of(scene.state.theme)
     joint = focus_joint(scene)
     longer = max(len(scene.query.labels), len(scene.key.labels))
     if room is None:
         layout = _arranged(scene, joint, lay.font_of(lay.pitch_of(longer)), None)
         width = max(LEAST_WIDTH, (layout.across if vertical else layout.length) + 2 * PADDING)
-        header = above(scene, theme, width - 2 * PADDING)
-        footer = below(scene, theme, layout, width - 2 * PADDING, strokes)
+        header = above(scene, theme, width - 2 * PADDING, slack)
+        footer = below(scene, theme, layout, width - 2 * PADDING, slack, strokes)
         inner = layout.length if vertical else layout.across
         height = header.height + inner + footer.height + 2 * PADDING
     else:
         width, height = room
-        header = above(scene, theme, width - 2 * PADDING)
-        footer = below(scene, theme, None, width - 2 * PADDING, strokes)
+        header = above(scene, theme, width - 2 * PADDING, slack)
+        footer = below(scene, theme, None, width - 2 * PADDING, slack, strokes)
         left = max(40.0, height - header.height - footer.height - 2 * PADDING)
         pitch = lay.pitch_of(longer, left if vertical else width - 2 * PADDING)
         layout = _arranged(scene, joint, lay.font_of(pitch), (width - 2 * PADDING, left))
-        footer = below(scene, theme, layout, width - 2 * PADDING, strokes)
+        footer = below(scene, theme, layout, width - 2 * PADDING, slack, strokes)
     return Plan(
         scene=scene,
+        strokes=strokes,
+        outlines=outlines,
         theme=theme,
         layout=layout,
         joint=joint,

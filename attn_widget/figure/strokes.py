@@ -22,8 +22,9 @@ from .plan import Plan, at
 from .shapes import DASHES, circle, stroke
 
 
-def draw_lines(ax: Axes, plan: Plan, limit: int) -> None:
-    """Draw lines and links; beyond the ``limit`` strongest, lines become fog."""
+def draw_lines(ax: Axes, plan: Plan) -> None:
+    """Draw lines and links; beyond the ``plan.strokes`` strongest, lines become fog."""
+    limit = plan.strokes
     drawn, focus = _strokes(plan), plan.scene.focus
     everything = np.arange(len(drawn.start))
     if focus is None:
