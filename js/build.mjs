@@ -3,10 +3,10 @@
  * script of exported pages. `--watch` rebuilds on every change and leaves the sources readable.
  */
 import { existsSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, context } from "esbuild";
+import { build, context, transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -21,6 +21,18 @@ const bundles = [
   { entry: "standalone.ts", file: "standalone.js", format: "iife", budget: Infinity },
 ].filter(({ entry }) => entry === "index.ts" || existsSync(resolve(here, "src", entry)));
 
+/** esbuild leaves imported text as it is; a style sheet has white space to lose. */
+const smallStyles = {
+  name: "small-styles",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
 /** @returns {import("esbuild").BuildOptions} */
 const options = ({ entry, file, format }) => ({
   entryPoints: [resolve(here, "src", entry)],
@@ -32,6 +44,7 @@ const options = ({ entry, file, format }) => ({
   sourcemap: watching ? "inline" : false,
   legalComments: "none",
   charset: "utf8",
+  plugins: watching ? [] : [smallStyles],
   loader: { ".css": "text" },
   // Pages that load RequireJS (nbconvert, Shiny) must not have the bundle register itself there.
   define: { "define.amd": "false" },

@@ -2,8 +2,8 @@
 
 import type { Content } from "./content.ts";
 import { cssColour, h, set, setText } from "./dom.ts";
+import type { Account } from "./lines/depiction.ts";
 import { FULL_OPACITY, lineWidth } from "./lines/ink.ts";
-import type { Account } from "./lines/view.ts";
 import type { State } from "./model.ts";
 import { headColour } from "./scale/palette.ts";
 import { formatWeight, legendOf } from "./scale/scale.ts";

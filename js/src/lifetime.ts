@@ -74,6 +74,15 @@ export function oncePerFrame(lifetime: Lifetime, callback: () => void): () => vo
   };
 }
 
+/** Makes a function that runs `callback` once it has not been called for `ms` milliseconds. */
+export function whenCalm(lifetime: Lifetime, callback: () => void, ms = 150): () => void {
+  let cancel = () => {};
+  return () => {
+    cancel();
+    cancel = lifetime.after(ms, callback);
+  };
+}
+
 /** Listens to `type` on `target` until `signal` aborts. */
 export function on<K extends keyof HTMLElementEventMap>(
   target: HTMLElement,

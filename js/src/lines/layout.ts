@@ -58,8 +58,8 @@ export const LABEL_PITCH = 9;
 
 export const fontSize = (pitch: number): number => Math.min(15, Math.max(6, Math.round(pitch * 0.55)));
 
-/** Room beside a key for its number. */
-const NUMBER_ROOM = 48;
+/** Room beside a token for its number; where there is little room, for a short one. */
+const numberRoom = (width: number): number => (width < 420 ? 38 : 48);
 /** Room for the heading above the queries, which ends where they end. */
 const HEADING_ROOM = 96;
 const TOKEN_PADDING = 7;
@@ -78,17 +78,18 @@ export function layOut(input: LayoutInput): Layout {
 
 function columns({ width, height, pitch, query, key }: LayoutInput): Layout {
   const readable = pitch >= LABEL_PITCH;
+  const number = numberRoom(width);
   // Lines keep the middle: labels give way first, on both sides by the same share.
   const lines = Math.min(LINES_WIDTH.most, Math.max(LINES_WIDTH.least, width * LINES_WIDTH.share));
-  const room = Math.max(40, (width - lines - 2 * NUMBER_ROOM) / 2);
+  const room = Math.max(40, (width - lines - 2 * number) / 2);
   const label = ({ widths }: SideInput) =>
     readable ? Math.min(room, LONGEST_LABEL, Math.max(16, longest(widths)) + 2 * TOKEN_PADDING) : 16;
-  const querySize = Math.max(label(query), HEADING_ROOM - NUMBER_ROOM);
+  const querySize = Math.max(label(query), HEADING_ROOM - number);
   const keySize = label(key);
-  const start = NUMBER_ROOM + querySize + GAP;
+  const start = number + querySize + GAP;
   const size = Math.max(
     LINES_WIDTH.least,
-    Math.min(LINES_WIDTH.most, width - start - GAP - keySize - NUMBER_ROOM),
+    Math.min(LINES_WIDTH.most, width - start - GAP - keySize - number),
   );
   const content = 2 * END_PADDING + pitch * Math.max(query.widths.length, key.widths.length);
   const seen = Math.min(content, height ?? MOST_HEIGHT);
@@ -105,11 +106,11 @@ function columns({ width, height, pitch, query, key }: LayoutInput): Layout {
   };
   return {
     vertical: true,
-    viewport: { width: Math.min(width, start + size + GAP + keySize + NUMBER_ROOM), height: seen },
+    viewport: { width: Math.min(width, start + size + GAP + keySize + number), height: seen },
     length: content,
     pitch,
     band: { start, size },
-    query: side(query.widths, NUMBER_ROOM, querySize),
+    query: side(query.widths, number, querySize),
     key: side(key.widths, start + size + GAP, keySize),
   };
 }

@@ -17,6 +17,27 @@ export interface Edges {
   readonly mark: Uint8Array;
 }
 
+export const NO_EDGES: Edges = {
+  count: 0,
+  query: new Uint32Array(0),
+  key: new Uint32Array(0),
+  head: new Uint16Array(0),
+  weight: new Float32Array(0),
+  strength: new Float32Array(0),
+  mark: new Uint8Array(0),
+};
+
+/** One of the lines by itself. */
+export const lineOf = ({ query, key, head, weight, strength, mark }: Edges, line: number): Edges => ({
+  count: 1,
+  query: query.slice(line, line + 1),
+  key: key.slice(line, line + 1),
+  head: head.slice(line, line + 1),
+  weight: weight.slice(line, line + 1),
+  strength: strength.slice(line, line + 1),
+  mark: mark.slice(line, line + 1),
+});
+
 export const COMBINED = 0xffff;
 
 /** Bits of `Edges.mark`. */

@@ -39,7 +39,7 @@ export class TokenColumn {
   readonly #side: Side;
   readonly #tokens = new Map<number, HTMLElement>();
   #units: Units | undefined;
-  #exact: ReadonlyMap<number, string> = new Map();
+  #exact: (position: number) => string = () => "";
   /** Position that Tab reaches. */
   #tabStop = 0;
 
@@ -58,8 +58,7 @@ export class TokenColumn {
   }
 
   /** Start over with other labels. */
-  setUnits(units: Units, exact: ReadonlyMap<number, string>): void {
-    if (units === this.#units) return;
+  setUnits(units: Units, exact: (position: number) => string): void {
     this.#units = units;
     this.#exact = exact;
     this.#tabStop = Math.min(this.#tabStop, Math.max(0, units.count - 1));
@@ -132,7 +131,7 @@ export class TokenColumn {
   #make(units: Units, position: number): HTMLElement {
     const index = units.starts[position] as number;
     const label = units.labels[position] ?? "";
-    const exact = this.#exact.get(index);
+    const exact = this.#exact(position);
     const token = h(
       "div",
       {
@@ -145,7 +144,7 @@ export class TokenColumn {
         "data-position": position,
         "aria-posinset": position + 1,
         "aria-setsize": units.count,
-        title: exact === undefined ? label : `${label}  (${exact})`,
+        title: exact === label ? label : `${label}  (${exact})`,
       },
       h("span", { class: "label" }, label),
       h("span", { class: "number", dir: "ltr" }),

@@ -1,0 +1,68 @@
+/** The still base picture: composited in slices, and left alone by every hover. */
+
+import { h } from "../dom.ts";
+import type { Lifetime } from "../lifetime.ts";
+import { type Composite, createComposite, type Scene } from "./composite.ts";
+import { begin, pixelRatio, strokeLinks, type Window } from "./draw.ts";
+
+/** Time a frame may spend on the picture. */
+const SLICE_MS = 8;
+
+export interface BaseScene extends Scene {
+  readonly links: readonly (readonly [query: number, key: number])[];
+}
+
+export class BasePicture {
+  readonly canvas = h("canvas", { class: "base", role: "img", "aria-label": "attention lines" });
+  readonly #lifetime: Lifetime;
+  readonly #painted: () => void;
+  #drawing: Composite | undefined;
+  #key = "";
+  #window: Window | undefined;
+
+  constructor(lifetime: Lifetime, painted: () => void) {
+    this.#lifetime = lifetime;
+    this.#painted = painted;
+  }
+
+  /** The part of the content it covers. */
+  get window(): Window | undefined {
+    return this.#window;
+  }
+
+  /** Draw again next time, whatever the key. */
+  forget(): void {
+    this.#key = "";
+  }
+
+  /** Draw a scene unless it is the one drawn last; a drawing under way gives place to it. */
+  draw(key: string, window: Window, scene: () => BaseScene): void {
+    const ratio = pixelRatio(window);
+    const full = JSON.stringify([key, window, ratio]);
+    if (full === this.#key) return;
+    this.#key = full;
+    this.#window = window;
+    const made = scene();
+    const drawing = createComposite(made, { ...window, ratio });
+    this.#drawing = drawing;
+    const proceed = () => {
+      if (this.#drawing !== drawing) return;
+      if (!drawing.step(SLICE_MS)) {
+        this.#lifetime.frame(proceed);
+        return;
+      }
+      this.#drawing = undefined;
+      this.#put(drawing, made, window, ratio);
+      this.#painted();
+    };
+    proceed();
+  }
+
+  #put({ raster }: Composite, { links, geometry }: BaseScene, window: Window, ratio: number): void {
+    const context = begin(this.canvas, window, ratio);
+    const { width, height, data } = raster;
+    if (!context || width === 0 || height === 0) return;
+    context.putImageData(new ImageData(data, width, height), 0, 0);
+    strokeLinks(context, links, geometry, getComputedStyle(this.canvas).color);
+  }
+}

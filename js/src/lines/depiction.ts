@@ -1,0 +1,180 @@
+/** What there is to draw of the map shown: axes, lines, and what must be asked for. No DOM. */
+
+import type { Axis, Content } from "../content.ts";
+import type { Model, State } from "../model.ts";
+import { FOCUS_ABOVE } from "../protocol.ts";
+import type { Side, Store } from "../store.ts";
+import { hiddenShare, type Selection } from "./edges.ts";
+import * as picture from "./picture.ts";
+import type { Edges, Fog } from "./scene.ts";
+import { tokensOf, type Units, unitOf } from "./units.ts";
+import { WholeRequest } from "./whole.ts";
+
+/** Where the weight went, for the legend. */
+export interface Account {
+  /** Share of the weight that no line carries. */
+  readonly hidden: number;
+  /** Share of the weight on special keys. */
+  readonly special: number;
+  readonly missing: number;
+  readonly full: number;
+  /** Least and largest sum of a row, where the layer is here and holds weights. */
+  readonly rowSums: readonly [least: number, most: number] | null;
+}
+
+/** Rows asked for around the one wanted. */
+const NEIGHBOURS = 12;
+
+export class Depiction {
+  readonly #model: Model;
+  readonly #store: Store;
+  readonly #whole: WholeRequest;
+  #content: Content | undefined;
+  #axes: picture.Axes = { query: NO_UNITS, key: NO_UNITS };
+  #selection: Selection | undefined;
+  #selectionKey = "";
+  #rowSums: readonly [number, number] | null = null;
+
+  constructor(model: Model, store: Store, changed: () => void) {
+    this.#model = model;
+    this.#store = store;
+    this.#whole = new WholeRequest(store, changed);
+  }
+
+  get axes(): picture.Axes {
+    return this.#axes;
+  }
+
+  get content(): Content | undefined {
+    return this.#content;
+  }
+
+  /** True where only hovered and pinned tokens show their lines. */
+  get focusOnly(): boolean {
+    const { whole } = this.#model.state;
+    if (whole !== null) return !whole;
+    return Math.max(this.#axes.query.count, this.#axes.key.count) > FOCUS_ABOVE;
+  }
+
+  /** All lines of the base picture, where it is wanted and here. */
+  get base(): Selection | undefined {
+    if (this.focusOnly) return undefined;
+    return this.#selection ?? this.#whole.selection;
+  }
+
+  /** What of the base picture is pooled. */
+  get fog(): Fog | undefined {
+    return this.#selection || this.focusOnly ? undefined : this.#whole.fog;
+  }
+
+  /** Equal where the base picture holds the same lines. */
+  get baseKey(): string {
+    return JSON.stringify([this.#selectionKey, this.#whole.key, this.focusOnly, this.#model.state.links]);
+  }
+
+  get pinned(): picture.Focus {
+    return picture.pinnedFocus(this.#model.state, this.#axes);
+  }
+
+  /** Given links, as positions on the axes shown. */
+  get links(): [query: number, key: number][] {
+    const { query, key } = this.#axes;
+    return this.#model.state.links.map(([q, k]) => [unitOf(query, q), unitOf(key, k)]);
+  }
+
+  get account(): Account {
+    const known = this.#selection ?? this.base;
+    return {
+      hidden: known ? hiddenShare(known) : 0,
+      special: known?.special ?? 0,
+      missing: known?.missing ?? 0,
+      full: this.#store.full(this.#model.state.layer),
+      rowSums: this.#rowSums,
+    };
+  }
+
+  /** Why nothing is where lines would be; null where nothing is missing. */
+  get message(): string | null {
+    const content = this.#content;
+    if (!content) return null;
+    const { query, key } = this.#axes;
+    if (query.count === 0 || key.count === 0) return "This map is empty: it has no positions.";
+    if (content.layers === 0 || content.heads === 0) return "This map has no layers or heads.";
+    if (this.#store.failure) return this.#store.failure;
+    if (this.focusOnly || this.base) return null;
+    return this.#whole.failure ?? "loading this layer …";
+  }
+
+  /** Follow state and data; returns whether the axes are other ones. */
+  update(content: Content): boolean {
+    const { state } = this.#model;
+    const moved = this.#updateAxes(content, state);
+    this.#content = content;
+    this.#updateSelection(content, state);
+    if (!this.focusOnly && !this.#selection) this.#whole.want(content, state, this.#axes);
+    return moved;
+  }
+
+  /** The exact label of a position: of a token as its tokenizer wrote it, of a word as it is shown. */
+  label(side: Side, position: number): string {
+    const units = this.#axes[side];
+    const axis = side === "query" ? this.#content?.queries : this.#content?.keys;
+    const merged = units.starts[units.count] !== units.count;
+    const exact = merged ? undefined : axis?.exact.get(units.starts[position] as number);
+    return exact ?? units.labels[position] ?? "";
+  }
+
+  /** The lines of a focus; undefined while its rows are on their way, which this asks for. */
+  edgesOf(focus: picture.Focus): Edges | undefined {
+    if (this.#selection) return picture.focusEdges(this.#selection.edges, focus);
+    const { state } = this.#model;
+    const found = picture.rowSelection(this.#store, state, this.#axes, focus);
+    if (found) return found.edges;
+    const side: Side = focus.query.length > 0 ? "query" : "key";
+    for (const position of focus[side]) {
+      const tokens = tokensOf(this.#axes[side], position);
+      const [first, last] = [tokens[0] ?? 0, tokens.at(-1) ?? 0];
+      this.#store.want(state.layer, side, first - NEIGHBOURS, last + 1 + NEIGHBOURS);
+    }
+    return undefined;
+  }
+
+  /** Ask for the rows of positions `[first, last)`, which are likely to be wanted next. */
+  prefetch(side: Side, first: number, last: number): void {
+    const { starts } = this.#axes[side];
+    if (this.#selection || !this.#model.canSend) return;
+    this.#store.want(this.#model.state.layer, side, starts[first] ?? 0, starts[last] ?? 0);
+  }
+
+  #updateAxes(content: Content, state: State): boolean {
+    const held = this.#content;
+    const sameWords = this.#wordsShown === state.words;
+    if (held && sameWords && sameAxis(held.queries, content.queries) && sameAxis(held.keys, content.keys)) {
+      return false;
+    }
+    this.#wordsShown = state.words;
+    this.#axes = picture.axesOf(content, state);
+    return true;
+  }
+
+  #wordsShown = false;
+
+  #updateSelection(content: Content, state: State): void {
+    const here = this.#store.layer(state.layer);
+    const { layer, heads, combine, direction, mass, threshold, top_k, special, scale, words } = state;
+    const choices = { layer, heads, combine, direction, mass, threshold, top_k, special, scale, words };
+    const key = JSON.stringify([content.revision, here !== undefined, choices]);
+    if (key === this.#selectionKey) return;
+    this.#selectionKey = key;
+    this.#selection = picture.wholeSelection(this.#store, state, this.#axes);
+    this.#rowSums = here && content.kind === "weight" ? picture.rowSums(here, content, state) : null;
+  }
+}
+
+const NO_UNITS: Units = { count: 0, labels: [], special: [], starts: Uint32Array.of(0) };
+
+const sameAxis = (a: Axis, b: Axis): boolean =>
+  a === b ||
+  (a.labels.length === b.labels.length &&
+    a.labels.every((label, i) => label === b.labels[i]) &&
+    JSON.stringify([a.special, a.words]) === JSON.stringify([b.special, b.words]));

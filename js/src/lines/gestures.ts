@@ -1,0 +1,150 @@
+/** What pointer and keys ask of the lines view. */
+
+import { on } from "../lifetime.ts";
+import type { State } from "../model.ts";
+import type { Side } from "../store.ts";
+import type { Focus } from "./picture.ts";
+
+/** What is under the pointer or has the keyboard's focus. */
+export type Target = { readonly side: Side; readonly position: number } | { readonly line: number } | null;
+
+export interface Handlers {
+  hover(target: Target): void;
+  /** The keyboard has reached a token. */
+  reached(side: Side, position: number): void;
+  pin(side: Side, position: number, add: boolean): void;
+  pinLine(): void;
+  /** The line at a place of the content, in CSS pixels; -1 for none. */
+  lineAt(x: number, y: number): number;
+  /** Go to where a key leads; false if it leads nowhere. */
+  move(side: Side, key: string): boolean;
+  tabStop(side: Side): number;
+}
+
+export function listen(
+  scene: HTMLElement,
+  columns: Readonly<Record<Side, HTMLElement>>,
+  handlers: Handlers,
+  signal: AbortSignal,
+): void {
+  for (const side of ["query", "key"] as const) {
+    const column = columns[side];
+    on(column, "pointerover", (event) => handlers.hover(tokenAt(event, side)), signal);
+    on(
+      column,
+      "click",
+      (event) => {
+        const token = tokenAt(event, side);
+        // Text selected by dragging is to be copied, not pinned.
+        if (!token || (hasSelection(column) && !event.shiftKey)) return;
+        handlers.pin(side, token.position, event.shiftKey || event.metaKey || event.ctrlKey);
+      },
+      signal,
+    );
+    on(
+      column,
+      "focusin",
+      (event) => {
+        const token = tokenAt(event, side);
+        if (token && (event.target as Element).matches(":focus-visible")) {
+          handlers.reached(side, token.position);
+        }
+      },
+      signal,
+    );
+    on(column, "focusout", () => handlers.hover(null), signal);
+    on(
+      column,
+      "keydown",
+      (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          handlers.pin(side, handlers.tabStop(side), event.shiftKey);
+        } else if (event.ctrlKey || event.metaKey || event.altKey || !handlers.move(side, event.key)) {
+          return;
+        }
+        event.preventDefault();
+      },
+      signal,
+    );
+  }
+  on(
+    scene,
+    "pointermove",
+    (event) => {
+      if (event.pointerType === "touch" || tokenAt(event, "query")) return;
+      const box = scene.getBoundingClientRect();
+      const line = handlers.lineAt(event.clientX - box.left, event.clientY - box.top);
+      handlers.hover(line < 0 ? null : { line });
+    },
+    signal,
+  );
+  on(scene, "pointerleave", () => handlers.hover(null), signal);
+  on(
+    scene,
+    "click",
+    (event) => {
+      if (!tokenAt(event, "query")) handlers.pinLine();
+    },
+    signal,
+  );
+}
+
+function tokenAt(event: Event, side: Side): { side: Side; position: number } | null {
+  const token = (event.target as Element | null)?.closest<HTMLElement>(".token");
+  return token ? { side, position: Number(token.dataset.position) } : null;
+}
+
+function hasSelection(element: HTMLElement): boolean {
+  const root = element.getRootNode() as Document | ShadowRoot;
+  // Only Chromium knows the selection of a shadow root.
+  const selection = "getSelection" in root ? root.getSelection() : document.getSelection();
+  return (selection?.toString() ?? "") !== "";
+}
+
+type Pins = Pick<State, "pinned_queries" | "pinned_keys">;
+
+/**
+ * What is pinned after a click on the tokens of one position: alone, or beside what is pinned where `add`.
+ * A click on what is pinned alone, or an adding click on what is pinned, unpins it.
+ */
+export function nextPins(
+  pins: Pins,
+  pinned: Focus,
+  side: Side,
+  position: number,
+  tokens: readonly number[],
+  add: boolean,
+): Pins {
+  const was = pinned[side].includes(position);
+  const alone = pinned.query.length + pinned.key.length === 1;
+  const [mine, other] =
+    side === "query" ? [pins.pinned_queries, pins.pinned_keys] : [pins.pinned_keys, pins.pinned_queries];
+  const rest = mine.filter((token) => !tokens.includes(token));
+  const next = was && (add || alone) ? rest : add ? [...rest, ...tokens] : tokens;
+  const kept = add ? other : [];
+  return side === "query"
+    ? { pinned_queries: next, pinned_keys: kept }
+    : { pinned_queries: kept, pinned_keys: next };
+}
+
+/** Where a key leads from a token: to a position of its side, across to the other side, or nowhere. */
+export function keyMove(
+  key: string,
+  from: number,
+  { count, page, vertical, rtl }: { count: number; page: number; vertical: boolean; rtl: boolean },
+): number | "across" | null {
+  const forward = vertical ? "ArrowDown" : rtl ? "ArrowLeft" : "ArrowRight";
+  const backward = vertical ? "ArrowUp" : rtl ? "ArrowRight" : "ArrowLeft";
+  const across = vertical ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
+  if (across.includes(key)) return "across";
+  const moves: Readonly<Record<string, number>> = {
+    [forward]: from + 1,
+    [backward]: from - 1,
+    PageDown: from + page,
+    PageUp: from - page,
+    Home: 0,
+    End: count - 1,
+  };
+  const to = moves[key];
+  return to === undefined ? null : Math.max(0, Math.min(count - 1, to));
+}
