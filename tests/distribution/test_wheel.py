@@ -14,6 +14,11 @@ from distribution.checkouts import ROOT, succeed
 # Every file that is not Python, by name: one that is lost shows here, not in a user's notebook.
 ASSETS = {
     "py.typed",
+    "samples/README.md",
+    "samples/paragraph.npz",
+    "samples/sentence_pairs.npz",
+    "samples/sentences.npz",
+    "samples/translations.npz",
     "static/widget.js",
 }
 BUILT_FROM = {

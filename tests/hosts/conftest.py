@@ -64,8 +64,8 @@ def jupyter(request: pytest.FixtureRequest) -> tuple[str, servers.Server]:
 @pytest.fixture
 def open_notebook(
     page: Page, jupyter: tuple[str, servers.Server], request: pytest.FixtureRequest
-) -> Callable[..., notebooks.Notebook]:
-    """Opens a notebook of the given cells and runs them all."""
+) -> Iterator[Callable[..., notebooks.Notebook]]:
+    """Opens a notebook of the given cells and runs them all; its kernel ends with the test."""
     host, server = jupyter
 
     def open_it(cells: list[str], *, run: bool = True) -> notebooks.Notebook:
@@ -78,7 +78,8 @@ def open_notebook(
             opened.run_all()
         return opened
 
-    return open_it
+    yield open_it
+    page.evaluate(notebooks.SHUT_DOWN)
 
 
 @pytest.fixture

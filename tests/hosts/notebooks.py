@@ -30,6 +30,8 @@ EXECUTE = """async (code) => {
   return text;
 }"""
 
+SHUT_DOWN = "() => window.jupyterapp.serviceManager.sessions.shutdownAll()"
+
 COMMAND = "([id, options]) => window.jupyterapp.commands.execute(id, options).then(() => null)"
 
 RUN_CELL = """async (index) => {

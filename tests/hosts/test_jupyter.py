@@ -120,6 +120,7 @@ def test_keys_stay_in_the_widget(open_notebook: OpenNotebook, page: Page) -> Non
     # Add above, add below, cut, and delete: what these keys do to a selected cell.
     for key in ["a", "b", "x", "d", "d"]:
         page.keyboard.press(key)
+        assert cells.count() == before, f"{key} must not reach the cell"
     page.keyboard.press("Enter")
     eventually(lambda: notebook.python("print(w.pinned_queries)"), "(1,)")
     assert cells.count() == before
