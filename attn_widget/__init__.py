@@ -1,6 +1,7 @@
 """See what a model attends to."""
 
 from . import methods as methods
+from . import samples as samples
 from .attention import Attention as Attention
 from .axes import Axis as Axis
 from .axes import Boxes as Boxes

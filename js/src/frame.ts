@@ -1,5 +1,6 @@
 /** One view of one model: the frame around it, its controls, its legend, and what they tell each other. */
 
+import { createAnnouncer } from "./a11y.ts";
 import { Bar } from "./controls/bar.ts";
 import { exportPanel } from "./controls/export.ts";
 import { help } from "./controls/help.ts";
@@ -34,6 +35,7 @@ class Frame implements Surroundings {
   readonly #lifetime: Lifetime;
   readonly #readout = h("div", { class: "readout", "data-role": "readout" });
   readonly #live = h("div", { class: "live", "aria-live": "polite" });
+  readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
   readonly #legend = new Legend();
   readonly #view: LinesView;
@@ -52,6 +54,7 @@ class Frame implements Surroundings {
     this.#model = model;
     this.#store = store;
     this.#lifetime = lifetime;
+    this.#say = createAnnouncer(this.#live, lifetime);
     const outer = h("div");
     const shadow = outer.attachShadow({ mode: "open" });
 
@@ -128,7 +131,7 @@ class Frame implements Surroundings {
   }
 
   announce(text: string): void {
-    setText(this.#live, text);
+    this.#say(text);
   }
 
   account(account: Account): void {

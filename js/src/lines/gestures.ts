@@ -1,5 +1,6 @@
 /** What pointer and keys ask of the lines view. */
 
+import { actionOf, type ListPlace } from "../a11y.ts";
 import { on } from "../lifetime.ts";
 import type { State } from "../model.ts";
 import type { Side } from "../store.ts";
@@ -16,9 +17,10 @@ export interface Handlers {
   pinLine(): void;
   /** The line at a place of the content, in CSS pixels; -1 for none. */
   lineAt(x: number, y: number): number;
-  /** Go to where a key leads; false if it leads nowhere. */
-  move(side: Side, key: string): boolean;
-  tabStop(side: Side): number;
+  /** Where the keyboard is in the tokens of a side. */
+  place(side: Side): ListPlace;
+  /** Bring a token into sight and give it the keyboard's focus. */
+  goTo(side: Side, position: number): void;
 }
 
 export function listen(
@@ -57,12 +59,13 @@ export function listen(
       column,
       "keydown",
       (event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          handlers.pin(side, handlers.tabStop(side), event.shiftKey);
-        } else if (event.ctrlKey || event.metaKey || event.altKey || !handlers.move(side, event.key)) {
-          return;
-        }
+        const action = actionOf(event, handlers.place(side));
+        // Escape is the frame's: it clears from anywhere, and goes on to the notebook.
+        if (!action || action.kind === "clear") return;
         event.preventDefault();
+        if (action.kind === "pin") handlers.pin(side, handlers.place(side).index, action.add);
+        else if (action.kind === "move") handlers.goTo(side, action.index);
+        else cross(side, handlers);
       },
       signal,
     );
@@ -87,6 +90,12 @@ export function listen(
     },
     signal,
   );
+}
+
+function cross(side: Side, handlers: Handlers): void {
+  const other: Side = side === "query" ? "key" : "query";
+  const { count } = handlers.place(other);
+  if (count > 0) handlers.goTo(other, Math.min(count - 1, handlers.place(side).index));
 }
 
 function tokenAt(event: Event, side: Side): { side: Side; position: number } | null {
@@ -125,26 +134,4 @@ export function nextPins(
   return side === "query"
     ? { pinned_queries: next, pinned_keys: kept }
     : { pinned_queries: kept, pinned_keys: next };
-}
-
-/** Where a key leads from a token: to a position of its side, across to the other side, or nowhere. */
-export function keyMove(
-  key: string,
-  from: number,
-  { count, page, vertical, rtl }: { count: number; page: number; vertical: boolean; rtl: boolean },
-): number | "across" | null {
-  const forward = vertical ? "ArrowDown" : rtl ? "ArrowLeft" : "ArrowRight";
-  const backward = vertical ? "ArrowUp" : rtl ? "ArrowRight" : "ArrowLeft";
-  const across = vertical ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
-  if (across.includes(key)) return "across";
-  const moves: Readonly<Record<string, number>> = {
-    [forward]: from + 1,
-    [backward]: from - 1,
-    PageDown: from + page,
-    PageUp: from - page,
-    Home: 0,
-    End: count - 1,
-  };
-  const to = moves[key];
-  return to === undefined ? null : Math.max(0, Math.min(count - 1, to));
 }

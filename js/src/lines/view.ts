@@ -1,5 +1,6 @@
 /** The lines view: events in, canvases and tokens out. What is shown is decided in depiction.ts. */
 
+import type { ListPlace } from "../a11y.ts";
 import { h, set, setText } from "../dom.ts";
 import { type Lifetime, on, oncePerFrame, whenCalm } from "../lifetime.ts";
 import type { Model, State } from "../model.ts";
@@ -11,7 +12,7 @@ import { BeyondMarks } from "./beyond.ts";
 import { composite } from "./composite.ts";
 import { type Account, Depiction } from "./depiction.ts";
 import { begin, pixelRatio, strokeEdges } from "./draw.ts";
-import { keyMove, listen, nextPins, type Target } from "./gestures.ts";
+import { listen, nextPins, type Target } from "./gestures.ts";
 import { lineAt } from "./hit.ts";
 import { isRightToLeft, type Layout, legible, visible } from "./layout.ts";
 import { Minimap } from "./minimap.ts";
@@ -103,8 +104,8 @@ export class LinesView {
         pin: (side, position, add) => this.#pin(side, position, add),
         pinLine: () => this.#pinLine(),
         lineAt: (x, y) => this.#lineAt(x, y),
-        move: (side, key) => this.#move(side, key),
-        tabStop: (side) => this.#columns[side].tabStop,
+        place: (side) => this.#place(side),
+        goTo: (side, position) => this.#goTo(side, position),
       },
       signal,
     );
@@ -232,22 +233,16 @@ export class LinesView {
     }
   }
 
-  #move(side: Side, key: string): boolean {
+  #place(side: Side): ListPlace {
     const { layout, seen } = this.#sight;
-    const { axes } = this.#depiction;
-    if (!layout) return false;
-    const from = this.#columns[side].tabStop;
-    const to = keyMove(key, from, {
-      count: axes[side].count,
-      page: Math.max(1, Math.floor(seen / layout.pitch) - 1),
-      vertical: layout.vertical,
-      rtl: isRightToLeft(axes[side].labels),
-    });
-    if (to === null) return false;
-    const other: Side = side === "query" ? "key" : "query";
-    if (to !== "across") this.#goTo(side, to);
-    else if (axes[other].count > 0) this.#goTo(other, Math.min(axes[other].count - 1, from));
-    return true;
+    const { count, labels } = this.#depiction.axes[side];
+    return {
+      index: this.#columns[side].tabStop,
+      count,
+      page: Math.max(1, Math.floor(seen / (layout?.pitch ?? 1)) - 1),
+      vertical: layout?.vertical ?? true,
+      rtl: isRightToLeft(labels),
+    };
   }
 
   /** Bring a token into sight and give it the keyboard's focus. */
