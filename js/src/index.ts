@@ -5,50 +5,62 @@ import { mount } from "./frame.ts";
 import { type Host, Model } from "./model.ts";
 import { Store } from "./store.ts";
 
-interface Shared {
-  readonly model: Model;
-  readonly store: Store;
-  readonly end: () => void;
+interface Context {
+  readonly model: AnyModel;
+  readonly signal?: AbortSignal;
 }
 
-interface Context {
-  model: AnyModel;
-  signal?: AbortSignal;
+/** What the views of a model share: its state, and the weights decoded once. */
+class Shared {
+  readonly model: Model;
+  readonly store: Store;
+  readonly #controller = new AbortController();
+
+  constructor(host: AnyModel) {
+    this.model = new Model(host as unknown as Host, this.#controller.signal);
+    this.store = new Store(this.model, this.#controller.signal);
+  }
+
+  /** Hosts wrap a model anew for every call: it is known by the very object its data is. */
+  isOf(host: AnyModel): boolean {
+    const content: unknown = host.get("_content");
+    return content !== undefined && this.model.data("_content") === content;
+  }
+
+  end(): void {
+    this.#controller.abort();
+  }
+}
+
+/** Some hosts abort, some call what they were given, some do both. */
+function ending(end: () => void, signal: AbortSignal | undefined): () => void {
+  if (signal?.aborted) end();
+  else signal?.addEventListener("abort", end, { once: true });
+  return end;
 }
 
 /** Everything lives in the factory: hosts share or reload the module as they like. */
 export default () => {
-  const shared = new WeakMap<AnyModel, Shared>();
-
-  /** What all views of a model share, made once and ended with the model. */
-  const shareOf = (model: AnyModel): Shared => {
-    const held = shared.get(model);
-    if (held) return held;
-    const controller = new AbortController();
-    const state = new Model(model as unknown as Host, controller.signal);
-    const store = new Store(state, controller.signal);
-    const end = () => {
-      controller.abort();
-      shared.delete(model);
-    };
-    const made = { model: state, store, end };
-    shared.set(model, made);
-    return made;
-  };
+  const all = new Set<Shared>();
 
   return {
     initialize({ model, signal }: Context) {
-      const { end } = shareOf(model);
-      signal?.addEventListener("abort", end);
-      return end;
+      const shared = new Shared(model);
+      all.add(shared);
+      return ending(() => {
+        shared.end();
+        all.delete(shared);
+      }, signal);
     },
-    render({ model, el, signal }: Context & { el: HTMLElement }) {
-      const { model: state, store } = shareOf(model);
-      const controller = new AbortController();
-      const end = () => controller.abort();
-      signal?.addEventListener("abort", end);
-      mount(el, state, store, controller.signal);
-      return end;
+    render({ model, el, signal }: Context & { readonly el: HTMLElement }) {
+      const found = [...all].find((shared) => shared.isOf(model));
+      const shared = found ?? new Shared(model);
+      const view = new AbortController();
+      mount(el, shared.model, shared.store, view.signal);
+      return ending(() => {
+        view.abort();
+        if (!found) shared.end();
+      }, signal);
     },
   };
 };

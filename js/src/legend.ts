@@ -18,6 +18,7 @@ export class Legend {
   readonly element: HTMLElement;
   readonly #ramp = h("canvas", { role: "img", "aria-label": "weight as opacity and width" });
   readonly #scale = h("span");
+  readonly #sides = h("span");
   readonly #colour = h("span");
   readonly #links = h("span", {}, "○ given link");
   readonly #hidden = h("span", { class: "care" });
@@ -29,6 +30,7 @@ export class Legend {
     this.element = h(
       "div",
       { class: "legend", "data-role": "legend" },
+      this.#sides,
       h("span", {}, this.#ramp, this.#scale),
       this.#colour,
       this.#links,
@@ -52,6 +54,8 @@ export class Legend {
 
   update(content: Content, state: State, account: Account, theme: Theme): void {
     this.#drawRamp(theme);
+    const [from, to] = state.orientation === "vertical" ? ["left", "right"] : ["above", "below"];
+    setText(this.#sides, `target (${from}) attends to source (${to})`);
     setText(
       this.#scale,
       `opacity and width: ${content.kind} ${legendOf(state.scale, content.kind, account.full)}`,
