@@ -79,6 +79,7 @@ export class Model {
   readonly #dataListeners = new Set<() => void>();
   #state: State;
   #unsaved = false;
+  #writing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: Host, signal: AbortSignal) {
@@ -114,7 +115,13 @@ export class Model {
   change(change: Partial<State>): void {
     const changed = this.#merge(change);
     if (changed.size === 0) return;
-    for (const name of changed) this.#host.set(name, this.#state[name]);
+    // Hosts announce each value as it is set, when the ones to come are still the old ones.
+    this.#writing = true;
+    try {
+      for (const name of changed) this.#host.set(name, this.#state[name]);
+    } finally {
+      this.#writing = false;
+    }
     this.#unsaved = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#save(), SAVE_DELAY_MS);
@@ -135,8 +142,9 @@ export class Model {
     return typeof this.#host.send === "function";
   }
 
-  send(content: unknown): void {
-    this.#host.send?.(content);
+  /** Returns false where there is no kernel to send to, or none any more. */
+  send(content: unknown): boolean {
+    return this.canSend && attempt(() => this.#host.send?.(content));
   }
 
   onMessage(listener: (content: unknown, buffers: readonly unknown[]) => void, signal: AbortSignal): void {
@@ -147,6 +155,7 @@ export class Model {
 
   /** Hosts pass different arguments with a change, or none, and some fire without one: read again. */
   #refresh(): void {
+    if (this.#writing) return;
     const changed = this.#merge(this.#read());
     if (changed.size > 0) this.#notify(changed);
   }
@@ -177,6 +186,17 @@ export class Model {
     clearTimeout(this.#timer);
     if (!this.#unsaved) return;
     this.#unsaved = false;
-    this.#host.save_changes();
+    attempt(() => this.#host.save_changes());
+  }
+}
+
+/** Some hosts throw, others reject, where the connection to the kernel is closed; the page goes on. */
+function attempt(action: () => unknown): boolean {
+  try {
+    const result = action();
+    if (result instanceof Promise) result.catch(() => {});
+    return true;
+  } catch {
+    return false;
   }
 }

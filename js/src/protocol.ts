@@ -32,6 +32,7 @@ export class NoKernel extends Error {}
 
 export class Requests {
   readonly #model: Model;
+  readonly #signal: AbortSignal;
   readonly #pending = new Map<string, Pending>();
   // Two pages may share a kernel; crypto.randomUUID needs https, which many Hubs lack.
   readonly #prefix = Math.random().toString(36).slice(2, 8);
@@ -39,6 +40,7 @@ export class Requests {
 
   constructor(model: Model, signal: AbortSignal) {
     this.#model = model;
+    this.#signal = signal;
     model.onMessage((content, buffers) => this.#receive(content, buffers), signal);
     signal.addEventListener("abort", () => {
       for (const pending of [...this.#pending.values()]) pending.reject(new NoKernel("closed"));
@@ -46,6 +48,7 @@ export class Requests {
   }
 
   ask(kind: string, fields: Record<string, unknown>): Promise<Reply> {
+    if (this.#signal.aborted) return Promise.reject(new NoKernel("closed"));
     if (!this.#model.canSend) return Promise.reject(new NoKernel("this page has no kernel"));
     const id = `${this.#prefix}-${this.#count++}`;
     return new Promise<Reply>((resolve, reject) => {
@@ -67,7 +70,9 @@ export class Requests {
         },
       };
       this.#pending.set(id, pending);
-      this.#model.send({ v: VERSION, id, kind, ...fields });
+      if (!this.#model.send({ v: VERSION, id, kind, ...fields })) {
+        pending.reject(new NoKernel("the connection to the kernel is closed"));
+      }
     });
   }
 
