@@ -24,6 +24,8 @@ export class Bar {
     { type: "button", "aria-label": "next layer", title: "next layer ( ] )" },
     "›",
   );
+  /** Positions count from 0, as in Python: "of 6" would mislead. */
+  readonly #layerRange = h("span");
   readonly #groups: Record<"map" | "step" | "layer" | "heads", HTMLElement>;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "heads" });
   readonly #all = h("button", { type: "button", title: "show all heads ( a )" }, "all");
@@ -41,7 +43,15 @@ export class Bar {
     this.#groups = {
       map: h("div", { class: "group" }, this.#map),
       step: h("div", { class: "group" }, h("span", {}, "step"), this.#step),
-      layer: h("div", { class: "group" }, h("span", {}, "layer"), this.#previous, this.#layer, this.#next),
+      layer: h(
+        "div",
+        { class: "group" },
+        h("span", {}, "layer"),
+        this.#previous,
+        this.#layer,
+        this.#next,
+        this.#layerRange,
+      ),
       heads: h(
         "div",
         { class: "group" },
@@ -141,6 +151,7 @@ export class Bar {
     );
     options(this.#step, count(content.steps), String(state.step));
     options(this.#layer, count(content.layers), String(state.layer));
+    setText(this.#layerRange, `of 0–${content.layers - 1}`);
     set(this.#groups.map, "hidden", content.maps.length < 2);
     set(this.#groups.step, "hidden", content.steps < 2);
     set(this.#groups.layer, "hidden", content.layers < 2);
@@ -185,7 +196,7 @@ const headOf = (event: Event): number | null => {
 };
 
 const count = (length: number): [string, string][] =>
-  Array.from({ length }, (_, index) => [String(index), `${index} of ${length}`]);
+  Array.from({ length }, (_, index) => [String(index), String(index)]);
 
 export function select(
   label: string,

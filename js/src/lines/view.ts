@@ -11,7 +11,7 @@ import { BasePicture } from "./base.ts";
 import { BeyondMarks } from "./beyond.ts";
 import { composite } from "./composite.ts";
 import { type Account, Depiction } from "./depiction.ts";
-import { begin, pixelRatio, strokeEdges } from "./draw.ts";
+import { begin, pixelRatio, strokeEdges, strokeLinks } from "./draw.ts";
 import { listen, nextPins, type Target } from "./gestures.ts";
 import { lineAt } from "./hit.ts";
 import { isRightToLeft, type Layout, legible, visible } from "./layout.ts";
@@ -391,14 +391,16 @@ export class LinesView {
     const ratio = pixelRatio(window);
     const context = begin(this.#overlay, window, ratio);
     const { geometry } = this.#sight;
-    if (!context || !geometry || !edges || edges.count === 0) return;
-    if (edges.count <= MOST_STROKES) {
-      strokeEdges(context, edges, geometry, this.#colour);
-      return;
+    if (!context || !geometry || !edges) return;
+    if (edges.count <= MOST_STROKES) strokeEdges(context, edges, geometry, this.#colour);
+    else {
+      const scene = { edges, geometry, colour: this.#colour };
+      const { width, height, data } = composite(scene, { ...window, ratio });
+      context.putImageData(new ImageData(data, width, height), 0, 0);
     }
-    const scene = { edges, geometry, colour: this.#colour };
-    const { width, height, data } = composite(scene, { ...window, ratio });
-    context.putImageData(new ImageData(data, width, height), 0, 0);
+    const { query, key } = this.#focus;
+    const links = this.#depiction.links.filter(([q, k]) => query.includes(q) || key.includes(k));
+    strokeLinks(context, links, geometry, getComputedStyle(this.element).color);
   }
 
   #dress(layout: Layout, edges: Edges | undefined): void {
@@ -433,7 +435,7 @@ export class LinesView {
       heads: content ? shownHeads(content, state).length : 0,
       combine: state.combine,
       focusOnly,
-      failure: this.#store.failure,
+      failure: this.#depiction.failureOf(this.#focus),
     });
   }
 }
