@@ -7,6 +7,9 @@ import { headColour } from "../scale/palette.ts";
 import type { Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
 
+/** More heads than this have a row of their own. */
+const MANY_HEADS = 8;
+
 export class Bar {
   readonly element: HTMLElement;
   readonly #model: Model;
@@ -156,6 +159,7 @@ export class Bar {
     set(this.#groups.step, "hidden", content.steps < 2);
     set(this.#groups.layer, "hidden", content.layers < 2);
     set(this.#groups.heads, "hidden", content.heads < 2);
+    set(this.#groups.heads, "data-many", content.heads > MANY_HEADS);
     this.#previous.disabled = state.layer <= 0;
     this.#next.disabled = state.layer >= content.layers - 1;
     this.#combine.value = state.combine;
