@@ -58,6 +58,7 @@ def combine_heads(weights: NDArray[np.float32], combine: str) -> NDArray[np.floa
     """Merge heads: ``(H, Q, K)`` to ``(1, Q, K)`` for mean and max, unchanged for each.
 
     Missing cells (NaN) are left out of the mean and the max; a cell missing in all heads stays NaN.
+    The mean of infinities of both signs is NaN.
     """
     if combine == "each" or len(weights) <= 1:
         return weights
@@ -66,7 +67,8 @@ def combine_heads(weights: NDArray[np.float32], combine: str) -> NDArray[np.floa
     if combine == "max":
         merged = np.where(missing, -np.inf, weights).max(axis=0)
     else:
-        total = np.where(missing, 0, weights).sum(axis=0, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            total = np.where(missing, 0, weights).sum(axis=0, dtype=np.float64)
         merged = total / np.maximum(present, 1)
     return np.where(present > 0, merged, np.nan).astype(np.float32)[None]
 
@@ -87,15 +89,14 @@ def select_edges(
         heads: the model's number of each of them, ``H`` ints.
         filters: see :class:`Filter`. ``mass`` keeps, for each query (or each key when the direction
             is ``"attended_by"``), the fewest strongest weights whose magnitudes reach that share of
-            its finite total; ties go to the lower position. Infinite weights are always kept.
+            its finite total; ties go to the lower position. Infinite weights count nothing towards
+            it and come first.
         full: the magnitude drawn at full strength, see :func:`attn_widget.scale.full_value`.
         query_special: positions on the query side treated as special.
         key_special: positions on the key side treated as special.
     """
     merged = combine_heads(weights, filters.combine)
-    numbers = np.asarray(heads) if len(merged) == len(heads) else np.array([COMBINED])
-    if filters.combine != "each":
-        numbers = np.full(len(merged), COMBINED)
+    numbers = np.asarray(heads if filters.combine == "each" else [COMBINED] * len(merged))
     shown, original = apply_special(merged, filters.special, query_special, key_special)
     row_axis = -1 if filters.direction == "attends_to" else -2
     context = ScaleContext(full=full, keys=weights.shape[2])
@@ -103,7 +104,9 @@ def select_edges(
 
     magnitude = np.where(np.isnan(shown), 0, np.abs(shown))
     keep = magnitude > 0
-    keep &= magnitude >= filters.threshold
+    # Compared as float32: a weight stored as 0.7 passes a threshold of 0.7.
+    with np.errstate(over="ignore"):
+        keep &= magnitude >= np.float32(filters.threshold)
     keep &= _strongest(magnitude, filters)
 
     head, query, key = np.nonzero(keep)
@@ -111,7 +114,7 @@ def select_edges(
     return Edges(
         query=query.astype(np.uint32),
         key=key.astype(np.uint32),
-        head=numbers[head].astype(np.uint16) if len(head) else np.zeros(0, np.uint16),
+        head=numbers.astype(np.uint16)[head],
         weight=shown[head, query, key],
         strength=strengths[head, query, key],
         total=float(finite.sum()),
@@ -131,7 +134,8 @@ def apply_special(
     Args:
         weights: ``(H, Q, K)``.
         special: ``"show"`` changes nothing. ``"hide"`` empties the rows of special queries and the
-            columns of special keys. ``"renormalise"`` also divides each row by what is left of it.
+            columns of special keys. ``"renormalise"`` also divides each row by the sum of the finite
+            magnitudes left of it, so that no signs cancel; a row with nothing left stays empty.
         query_special: special positions on the query side.
         key_special: special positions on the key side.
     """
@@ -142,8 +146,9 @@ def apply_special(
     drawn = original.copy()
     drawn[:, :, list(key_special)] = 0
     if special == "renormalise":
-        left = np.where(np.isfinite(drawn), drawn, 0).sum(axis=2, keepdims=True, dtype=np.float64)
-        drawn = np.divide(drawn, left, out=drawn.copy(), where=left != 0).astype(np.float32)
+        finite = np.where(np.isfinite(drawn), np.abs(drawn), 0)
+        left = finite.sum(axis=2, keepdims=True, dtype=np.float64)
+        drawn = np.divide(drawn, np.where(left > 0, left, 1)).astype(np.float32)
     return drawn, original
 
 
