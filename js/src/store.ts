@@ -28,6 +28,8 @@ interface WireBlock {
 }
 
 const MEMORY_BYTES = 128 * 1024 * 1024;
+/** Rows that did not come are not asked for again at once: every picture without them would ask. */
+const RETRY_MS = 5_000;
 
 export class Store {
   readonly #model: Model;
@@ -37,12 +39,17 @@ export class Store {
   /** Rows of layers that are not here whole: `layer:side:index` to `(heads, other side)`. */
   readonly #rows = new Map<string, Float32Array>();
   readonly #asked = new Set<string>();
+  /** Rows that did not come, when that was, and why. */
+  readonly #refused = new Map<string, { readonly at: number; readonly why: string }>();
   readonly #full = new Map<number, number>();
+  readonly #memory: number;
   #content: Content | undefined;
+  #block: WireBlock | undefined;
   #failure: string | undefined;
   #bytes = 0;
 
-  constructor(model: Model, signal: AbortSignal) {
+  constructor(model: Model, signal: AbortSignal, memory = MEMORY_BYTES) {
+    this.#memory = memory;
     this.#model = model;
     this.#requests = new Requests(model, signal);
     model.onData(() => this.#readData(), signal);
@@ -54,9 +61,19 @@ export class Store {
     return this.#content;
   }
 
-  /** Why the map can't be shown, or why what was asked for did not come. */
+  /** Why the map can't be shown. */
   get failure(): string | undefined {
     return this.#failure;
+  }
+
+  /** Why one of these rows has not come; undefined while they are here or on their way. */
+  refusal(layer: number, side: Side, positions: readonly number[]): string | undefined {
+    for (const position of positions) {
+      const name = `${layer}:${side}:${position}`;
+      const refused = this.#asked.has(name) ? undefined : this.#refused.get(name);
+      if (refused) return refused.why;
+    }
+    return undefined;
   }
 
   subscribe(listener: () => void, signal: AbortSignal): void {
@@ -125,9 +142,9 @@ export class Store {
     const missing: number[] = [];
     for (let index = Math.max(0, start); index < Math.min(length, stop); index++) {
       const name = `${layer}:${side}:${index}`;
-      if (!this.#row(layer, side, index) && !this.#asked.has(name)) missing.push(index);
+      if (!this.#row(layer, side, index) && this.#mayAsk(name)) missing.push(index);
     }
-    for (const [first, last] of runs(missing, most)) this.#askRows(layer, side, first, last);
+    for (const [first, last] of runs(missing, most)) void this.#askRows(layer, side, first, last);
   }
 
   edges(fields: Record<string, unknown>): Promise<Reply> {
@@ -144,29 +161,40 @@ export class Store {
     return row;
   }
 
-  #askRows(layer: number, side: Side, start: number, stop: number): void {
-    const revision = this.#content?.revision;
+  #mayAsk(name: string): boolean {
+    const refused = this.#refused.get(name);
+    return !this.#asked.has(name) && !(refused && Date.now() - refused.at < RETRY_MS);
+  }
+
+  async #askRows(layer: number, side: Side, start: number, stop: number): Promise<void> {
+    const content = this.#content as Content;
     const names = Array.from({ length: stop - start }, (_, index) => `${layer}:${side}:${start + index}`);
     for (const name of names) this.#asked.add(name);
-    this.#requests
-      .ask("rows", { layer, side, start, stop })
-      .then((reply) => {
-        if (reply.revision !== revision || revision !== this.#content?.revision) return;
-        const weights = reply.arrays.weights;
-        if (!weights) return;
-        this.#keepRows(layer, side, start, weights.shape, weights.values as Float32Array);
-        this.#failure = undefined;
-      })
-      .catch((error: unknown) => {
-        this.#failure =
-          error instanceof NoKernel
-            ? "These weights are not stored in the page and need a running kernel."
-            : String(error instanceof Error ? error.message : error);
-      })
-      .finally(() => {
-        for (const name of names) this.#asked.delete(name);
-        this.#notify();
-      });
+    let why: string | undefined;
+    try {
+      const { revision, arrays } = await this.#requests.ask("rows", { layer, side, start, stop });
+      if (content !== this.#content) return;
+      if (revision !== content.revision) throw new Error("The map has changed: waiting for the new one.");
+      const { values, shape } = arrays.weights ?? { values: new Float32Array(0), shape: [] };
+      const { heads, queries, keys } = sizes(content);
+      const wanted = side === "query" ? [heads, stop - start, keys] : [heads, queries, stop - start];
+      if (String(shape) !== String(wanted)) {
+        throw new Error(`rows must have the shape (${wanted.join(", ")}); got (${shape.join(", ")})`);
+      }
+      this.#keepRows(layer, side, start, shape, values as Float32Array);
+    } catch (error) {
+      if (content !== this.#content) return;
+      why =
+        error instanceof NoKernel
+          ? "These weights are not stored in the page and need a running kernel."
+          : messageOf(error);
+    }
+    for (const name of names) {
+      this.#asked.delete(name);
+      if (why === undefined) this.#refused.delete(name);
+      else this.#refused.set(name, { at: Date.now(), why });
+    }
+    this.#notify();
   }
 
   #keepRows(layer: number, side: Side, start: number, shape: readonly number[], values: Float32Array): void {
@@ -191,7 +219,7 @@ export class Store {
     map.set(name, values);
     for (const forgetful of [this.#rows, this.#layers] as Map<unknown, Float32Array>[]) {
       for (const [oldest, held] of forgetful) {
-        if (this.#bytes <= MEMORY_BYTES || held === values) break;
+        if (this.#bytes <= this.#memory || held === values) break;
         forgetful.delete(oldest);
         this.#bytes -= held.byteLength;
       }
@@ -199,23 +227,26 @@ export class Store {
   }
 
   #readData(): void {
+    this.#failure = undefined;
     try {
       const content = readContent(this.#model);
       if (content && content.revision !== this.#content?.revision) this.#forget(content);
       this.#readBlock();
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = messageOf(error);
     }
     this.#notify();
   }
 
   #forget(content: Content): void {
     this.#content = content;
+    this.#block = undefined;
     this.#layers.clear();
     this.#rows.clear();
+    this.#asked.clear();
+    this.#refused.clear();
     this.#full.clear();
     this.#bytes = 0;
-    this.#failure = undefined;
   }
 
   #readBlock(): void {
@@ -223,9 +254,9 @@ export class Store {
     const content = this.#content;
     // The two traits may be announced one after the other: a block waits for its description.
     if (!content || !block?.weights || block.revision !== content.revision) return;
+    if (block === this.#block) return;
     const [firstLayer, lastLayer] = block.layers;
     const [firstQuery, lastQuery] = block.queries;
-    if (this.#layers.has(firstLayer) && lastLayer - firstLayer === 1) return;
     const { values } = decode(block.weights) as { values: Float32Array };
     const { heads, queries, keys } = sizes(content);
     const count = lastQuery - firstQuery;
@@ -236,6 +267,7 @@ export class Store {
       if (count === queries) this.#keep(this.#layers, layer, part);
       else this.#keepRows(layer, "query", firstQuery, [heads, count, keys], part);
     }
+    this.#block = block;
   }
 
   #notify(): void {
@@ -248,6 +280,8 @@ const sizes = ({ heads, queries, keys }: Content) => ({
   queries: queries.labels.length,
   keys: keys.labels.length,
 });
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Consecutive stretches `[first, last)` of sorted positions, none longer than `most`. */
 export function runs(positions: readonly number[], most: number): [first: number, last: number][] {

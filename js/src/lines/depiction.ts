@@ -130,13 +130,20 @@ export class Depiction {
     const { state } = this.#model;
     const found = picture.rowSelection(this.#store, state, this.#axes, focus);
     if (found) return found.edges;
-    const side: Side = focus.query.length > 0 ? "query" : "key";
+    const side = picture.sideOf(focus);
     for (const position of focus[side]) {
       const tokens = tokensOf(this.#axes[side], position);
       const [first, last] = [tokens[0] ?? 0, tokens.at(-1) ?? 0];
       this.#store.want(state.layer, side, first - NEIGHBOURS, last + 1 + NEIGHBOURS);
     }
     return undefined;
+  }
+
+  /** Why the lines of a focus have not come; undefined while they are here or on their way. */
+  failureOf(focus: picture.Focus): string | undefined {
+    const side = picture.sideOf(focus);
+    const tokens = focus[side].flatMap((position) => tokensOf(this.#axes[side], position));
+    return this.#store.refusal(this.#model.state.layer, side, tokens);
   }
 
   /** Ask for the rows of positions `[first, last)`, which are likely to be wanted next. */

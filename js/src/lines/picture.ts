@@ -23,6 +23,9 @@ export const NO_FOCUS: Focus = { query: [], key: [] };
 
 export const isEmpty = (focus: Focus): boolean => focus.query.length === 0 && focus.key.length === 0;
 
+/** The side whose rows hold the lines of a focus. */
+export const sideOf = (focus: Focus): Side => (focus.query.length > 0 ? "query" : "key");
+
 export const axesOf = (content: Content, state: State): Axes => {
   const query = unitsOf(content.queries, state.words);
   return { query, key: content.keys === content.queries ? query : unitsOf(content.keys, state.words) };
@@ -69,7 +72,7 @@ export function wholeSelection(store: Store, state: State, axes: Axes): Selectio
 export function rowSelection(store: Store, state: State, axes: Axes, focus: Focus): Selection | undefined {
   const content = store.content;
   if (!content) return undefined;
-  const side: Side = focus.query.length > 0 ? "query" : "key";
+  const side = sideOf(focus);
   const positions = focus[side];
   const tokens = positions.flatMap((position) => tokensOf(axes[side], position));
   const rows = store.rows(state.layer, side, tokens);
