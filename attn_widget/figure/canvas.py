@@ -46,6 +46,7 @@ def figure_of(scene: Scene) -> Figure:
         facecolor=planned.theme.surface,
         edgecolor="none",
     )
+    figure.set_layout_engine("none")
     FigureCanvasAgg(figure)
     draw(figure.add_axes((0, 0, 1, 1)), planned)
     return figure
@@ -83,6 +84,7 @@ def scene_png(scene: Scene) -> bytes:
         facecolor=planned.theme.surface,
         edgecolor="none",
     )
+    figure.set_layout_engine("none")
     draw(figure.add_axes((0, 0, 1, 1)), planned)
     image = _rendered(figure, ratio)
     palette = _palette(image, _exact_colours(scene, planned.theme), colours)
@@ -105,7 +107,7 @@ def _budget(lines: int) -> tuple[float, int]:
     """
     if lines <= PNG_STROKES:
         return 2.0, 256
-    return (1.6, 256) if lines <= 20_000 else (1.25, 128)
+    return (1.6, 256) if lines <= 6_000 else (1.3, 96)
 
 
 def figure_png(figure: Figure, ratio: float) -> bytes:

@@ -63,8 +63,13 @@ def fog_image(strokes: Strokes, length: float, across: float) -> NDArray[np.floa
         int(np.clip(round(extent / block), 1, 640))
         for extent, block in zip((length, across), BLOCK, strict=True)
     )
+    if len(strokes.start) == 0:
+        return np.zeros((rows, columns, 4), np.float32)
     start, end, ink = _pooled(strokes, length)
-    if np.ptp(strokes.colour, axis=0).max(initial=0) == 0:
+    # The ink of a block of several tokens fills the block, that of one token does not.
+    several = max(len(np.unique(places)) for places in (strokes.start, strokes.end)) > MOST_BLOCKS
+    least = max(1.0, rows / MOST_BLOCKS) if several else 1.0
+    if np.ptp(strokes.colour, axis=0).max() == 0:
         # One colour throughout: the sums of the others would only repeat the sum of ink.
         ink = ink[:, 3:]
     per_row = length / rows
@@ -75,10 +80,10 @@ def fog_image(strokes: Strokes, length: float, across: float) -> NDArray[np.floa
         entry, leave = (((1 - r) * start + r * end) / per_row for r in borders[column : column + 2])
         # A steep stroke is as wide across its own direction, hence wider along the tokens.
         steep = np.hypot(1, slopes[column] * (end - start) / across)
-        total[:, column] = _spread(entry, leave, ink * (steep / per_row)[:, None], rows)
+        total[:, column] = _spread(entry, leave, ink * (steep / per_row)[:, None], rows, least)
     depth = total[..., -1]
     image = np.empty((rows, columns, 4), np.float32)
-    image[..., :3] = strokes.colour[0] if len(strokes.colour) else 0
+    image[..., :3] = strokes.colour[0]
     if ink.shape[1] == 4:
         shade = np.zeros((rows, columns, 3))
         np.divide(total[..., :3], depth[..., None], out=shade, where=depth[..., None] > 0)
@@ -92,13 +97,14 @@ def _spread(
     leave: NDArray[np.float64],
     amount: NDArray[np.float64],
     rows: int,
+    least: float,
 ) -> NDArray[np.float64]:
-    """Sum amounts ``(n, channels)``, each evenly over the rows its line crosses in a column.
+    """Sum amounts ``(n, channels)``, each evenly over the rows its line crosses.
 
-    Each line adds a step up where it enters and a step down where it leaves; their running sum is
-    the density.
+    Each line adds a step up where it enters and a step down where it leaves, at least ``least``
+    rows on; their running sum is the density.
     """
-    middle, half = (entry + leave) / 2, np.maximum(np.abs(leave - entry), 1.0) / 2
+    middle, half = (entry + leave) / 2, np.maximum(np.abs(leave - entry), least) / 2
     steps = np.zeros((rows + 2, amount.shape[1]))
     for place, sign in ((middle - half, 1.0), (middle + half, -1.0)):
         place = np.clip(place, 0, rows)

@@ -152,14 +152,10 @@ def drawable(text: str, face: Face = PLAIN) -> str:
             joined = character == "\u200d" and bool(drawn) and drawn[-1] == MISSING
         elif "\ufe00" <= character <= "\ufe0f" or "\U0001f3fb" <= character <= "\U0001f3ff":
             continue
-        elif character != " " and not character.isprintable():
-            drawn.append(MISSING)
-        elif _has_glyph(face, character):
-            drawn.append(character)
-            joined = False
-        elif not joined:
-            drawn.append(MISSING)
         else:
+            known = character.isprintable() and _has_glyph(face, character)
+            if known or not joined:
+                drawn.append(character if known else MISSING)
             joined = False
     return "".join(drawn)
 

@@ -23,6 +23,7 @@ LEAST_WIDTH: Final = 440.0
 NUMBER: Final = 11.0
 QUERY_HEADING: Final = "target · query"
 KEY_HEADING: Final = "source · key"
+ROWS_HEADING: Final = "targets · queries above, sources · keys below"
 TEXT_SLACK: Final = 1.03
 """Text fitted to the pixels of a bitmap takes up to this much more room than its outlines."""
 NUMBERS_SHOWN: Final = 40
@@ -54,6 +55,8 @@ class Plan:
         layout = self.layout
         along, across = (layout.length, layout.across)
         wide, high = (across, along) if layout.vertical else (along, across)
+        if not layout.vertical:
+            wide = max(wide, width_of(ROWS_HEADING, NOTE))
         return (
             wide + 2 * PADDING <= self.width + 0.5
             and self.top + high + self.footer.height + PADDING <= self.height + 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from math import isinf, isnan
+from math import floor, isinf, isnan
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -248,7 +248,7 @@ def scale_phrase(scene: Scene) -> str:
 
 
 def _percent(share: float) -> str:
-    return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+    return "less than 1 %" if 0 < share < 0.01 else f"{floor(100 * share + 0.5)} %"
 
 
 def ordinal(number: int) -> str:

@@ -15,7 +15,16 @@ from .layout import SideLayout
 from .lettering import BOLD, MONO, PLAIN, Face, Label, fitted, width_of
 from .notes import HEADINGS, NOTE
 from .palette import head_colour
-from .plan import KEY_HEADING, LEAST_NUMBER, NUMBER, NUMBERS_SHOWN, QUERY_HEADING, Plan, at
+from .plan import (
+    KEY_HEADING,
+    LEAST_NUMBER,
+    NUMBER,
+    NUMBERS_SHOWN,
+    QUERY_HEADING,
+    ROWS_HEADING,
+    Plan,
+    at,
+)
 from .reading import Joint, short_number
 from .shapes import Box, fill
 
@@ -115,5 +124,4 @@ def headings(plan: Plan) -> list[Label]:
             Label(QUERY_HEADING, query, y, NOTE, muted, align=1.0),
             Label(KEY_HEADING, key, y, NOTE, muted),
         ]
-    text = "targets · queries above, sources · keys below"
-    return [Label(text, plan.width / 2, y, NOTE, muted, align=0.5)]
+    return [Label(ROWS_HEADING, plan.width / 2, y, NOTE, muted, align=0.5)]
