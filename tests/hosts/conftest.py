@@ -42,6 +42,15 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "viewport": {"width": 1280, "height": 960}}
 
 
+@pytest.fixture
+def page(page: Page) -> Iterator[Page]:
+    """A page on which no error may go uncaught."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"{error.message}\n{error.stack}"))
+    yield page
+    assert errors == []
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     with servers.jupyter("lab", tmp_path_factory.mktemp("lab")) as server:
