@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from matplotlib.axes import Axes
+from matplotlib.path import Path
 
 from . import layout as lay
 from .ink import MOST_TINT
@@ -26,7 +27,7 @@ from .plan import (
     at,
 )
 from .reading import Joint, short_number
-from .shapes import Box, fill
+from .shapes import Box, fill, stroke
 
 
 def draw_tokens(ax: Axes, plan: Plan) -> list[Label]:
@@ -43,7 +44,7 @@ def _draw_side(ax: Axes, plan: Plan, of_query: bool) -> list[Label]:
     places = layout.query if of_query else layout.key
     joint = plan.joint[1] if plan.joint is not None and plan.joint[0] != of_query else None
     numbered = _numbered(joint, places)
-    pinned = set(side.pinned)
+    pinned, special = set(side.pinned), set(side.special)
     labels = []
     for position in places.named:
         face = BOLD if position in pinned else PLAIN
@@ -55,10 +56,22 @@ def _draw_side(ax: Axes, plan: Plan, of_query: bool) -> list[Label]:
         elif joint is not None and tint > LEAST_NUMBER:
             colour = head_colour(int(joint.heads[position]), theme)
             fill(ax, box, colour, MOST_TINT * tint)
+        if position in special:
+            label = replace(label, colour=theme.muted)
+            if scene.state.filters.special != "show":
+                stroke(ax, [_through(label, box)], [theme.muted])
         labels.append(label)
         if joint is not None and position in numbered:
             labels.append(_number(plan, of_query, label, box, float(joint.weights[position])))
     return labels
+
+
+def _through(label: Label, box: Box) -> Path:
+    """Return the line that strikes a token out."""
+    left, top, right, bottom = box
+    if label.upright:
+        return Path([(label.x, top + 3), (label.x, bottom - 3)])
+    return Path([(left + 4, label.y), (right - 4, label.y)])
 
 
 def _numbered(joint: Joint | None, places: SideLayout) -> set[int]:
