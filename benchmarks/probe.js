@@ -108,7 +108,13 @@
 
   const attnWidget = {
     root: () => fresh(".attn-widget"),
-    isDrawn: (root) => root.dataset.status === "ready",
+    message: (root) => root.querySelector(".stage .message"),
+    // A frame drawn while it still waits for the kernel has no lines.
+    isDrawn(root) {
+      const frame = Number(root.dataset.frame);
+      if (root.dataset.status !== "ready" || !this.message(root).hidden) root.waited = frame;
+      return frame > (root.waited ?? 0);
+    },
     tokens: (root) => [...root.querySelectorAll("[data-side][data-index]")],
     async scroll(root, share) {
       const scroller = root.querySelector(".scroller");
@@ -122,15 +128,15 @@
       return changeOf(readout, CONTENT, () => isDone() && !readout.textContent.includes("loading"));
     },
     layer: (root) => root.querySelector('select[aria-label="layer"]'),
-    // Where only pinned tokens show lines, theirs are what the new layer must bring.
     layerShown(root) {
       const readout = this.readout(root);
       const before = readout.textContent;
-      if (!root.querySelector('[data-focus]')) {
-        return changeOf(root, { attributeFilter: ["data-frame"] }, () => true);
+      // Where only pinned tokens show lines, theirs are what the new layer must bring.
+      if (root.querySelector("[data-focus]")) {
+        const isNew = () => readout.textContent !== before && !readout.textContent.includes("loading");
+        return changeOf(readout, CONTENT, isNew);
       }
-      const isNew = () => readout.textContent !== before && !readout.textContent.includes("loading");
-      return changeOf(readout, CONTENT, isNew);
+      return changeOf(root, { attributeFilter: ["data-frame"] }, () => this.message(root).hidden);
     },
   };
 
@@ -149,21 +155,7 @@
       layerShown: () => Promise.resolve().then(painted),
     },
     attn_widget: attnWidget,
-    attn_widget_whole: {
-      ...attnWidget,
-      // It is ready, with nothing drawn, before the kernel has sent the lines: a frame later than the
-      // last one without lines has them.
-      isDrawn(root) {
-        const frame = Number(root.dataset.frame);
-        if (/^0 /.test(root.querySelector("canvas.base")?.ariaLabel ?? "0 ")) root.empty = frame;
-        return root.dataset.status === "ready" && frame > (root.empty ?? 0);
-      },
-      layerShown(root, layer) {
-        const base = root.querySelector("canvas.base");
-        const hasLines = () => new RegExp(`^[1-9].* layer ${layer},`).test(base.ariaLabel);
-        return changeOf(root, { attributeFilter: ["data-frame"] }, hasLines);
-      },
-    },
+    attn_widget_whole: attnWidget,
     floor: {
       root: () => fresh(".hover-floor"),
       isDrawn: () => true,
@@ -240,7 +232,7 @@
         const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
         if (box.height === 0 || y < 0 || y > innerHeight) continue;
         const hit = token.getRootNode().elementFromPoint(x, y);
-        if (hit && (token.contains(hit) || hit.contains(token))) found.push([x, y]);
+        if (token.contains(hit)) found.push([x, y]);
       }
       return found;
     },
@@ -269,7 +261,7 @@
       const tool = tools[name];
       const select = tool.layer(tool.root());
       const start = performance.now();
-      const shown = tool.layerShown(tool.root(), value);
+      const shown = tool.layerShown(tool.root());
       select.value = value;
       select.dispatchEvent(new Event("change", { bubbles: true }));
       return (await shown) - start;
