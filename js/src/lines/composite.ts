@@ -11,7 +11,7 @@
  */
 import { addBands, blankChanges, setSections, settle } from "./bands.ts";
 import { parameterAt, riseAt } from "./curve.ts";
-import { createHaze } from "./haze.ts";
+import { createHaze, hazeStep, layFog } from "./haze.ts";
 import type { Edges, Fog, Geometry, Rgb } from "./scene.ts";
 import { addLines, type Frame, layStrokes } from "./strokes.ts";
 import { addColour, blankSums, writePixels } from "./sums.ts";
@@ -115,8 +115,12 @@ function* draw(
   raster: Raster,
 ): Generator<void, void> {
   const frame = frameOf(geometry, viewport, raster);
-  const strokes = yield* layStrokes(edges, geometry, colour, frame);
-  const haze = fog ? createHaze(fog, geometry, colour, frame, (at) => riseOf(frame, at)) : null;
+  const { heads, sections } = yield* layStrokes(edges, geometry, colour, frame);
+  const step = hazeStep(frame, edges.count + (fog ? fog.rows * fog.cols * fog.heads.length : 0));
+  const layers = fog ? yield* layFog(fog, geometry, colour, frame) : [];
+  for (const { colour, hazy } of heads) if (hazy.length > 0) layers.push({ colour, bands: hazy });
+  const haze = createHaze(layers, step, frame, (at) => riseOf(frame, at));
+
   const pixels = frame.across.length;
   const sums = blankSums(pixels);
   const depth = new Float32Array(pixels);
@@ -131,12 +135,12 @@ function* draw(
     const at = left + 0.5;
     const { rise, slope } = riseOf(frame, at);
     sums.fill(0);
-    if (haze) yield* haze.addTo(sums, at);
-    for (const sections of strokes.sections) setSections(sections, rise, slope, 1);
-    for (const head of strokes.heads) {
+    if (layers.length > 0) yield* haze.addTo(sums, at);
+    for (const each of sections) setSections(each, rise, slope, 1);
+    for (const head of heads) {
       for (const lines of head.clear) addLines(lines, frame, at, rise, slope, depth);
       for (const bands of head.faint) addBands(bands, rise, changes);
-      if (head.faint.length > 0) settle(changes, depth);
+      settle(changes, depth);
       addColour(depth, head.colour, sums);
       yield;
     }

@@ -1,7 +1,6 @@
 /**
- * Draws fog: each block of pooled weight is a band as wide as its tokens stand apart. Computed in every
- * few columns of pixels and blended between, at places anchored to the content, so that neighbouring
- * windows agree.
+ * Haze: fog, and faint lines where they are many, as bands. Their picture changes slowly along the lines,
+ * so it is computed in some columns of pixels and blended between them.
  */
 import { addBands, type Bands, blankChanges, createSections, setSections, settle } from "./bands.ts";
 import { blockOf } from "./fog.ts";
@@ -10,27 +9,36 @@ import type { Fog, Geometry, Rgb } from "./scene.ts";
 import { type Frame, isInside } from "./strokes.ts";
 import { addColour, blankSums } from "./sums.ts";
 
-/** CSS pixels along from one computed column to the next. */
-const STEP = 2;
+/** The bands of one head. */
+export interface HazeLayer {
+  readonly colour: Rgb;
+  readonly bands: readonly Bands[];
+}
 
-/** Fog to be added to columns of pixels in the order of their places along. */
+/** Haze to be added to columns of pixels in the order of their places along. */
 export interface Haze {
-  /** Adds the fog at the place `at` along to `sums`. Yields where the work may pause. */
+  /** Adds the haze at the place `at` along to `sums`. Yields where the work may pause. */
   addTo(sums: Float32Array, at: number): Generator<void, void>;
 }
 
+/**
+ * Device pixels along from one computed column to the next: 240 columns, or 120 where bands are so many
+ * that twice the time would be felt and half the columns won't be seen.
+ */
+export const hazeStep = ({ query, key }: Frame, bands: number): number =>
+  Math.max(1, Math.abs(key - query) / (bands > 100_000 ? 120 : 240));
+
+/** Computed columns lie at multiples of `step` in the content, so that neighbouring windows agree. */
 export function createHaze(
-  fog: Fog,
-  geometry: Geometry,
-  colour: (head: number) => Rgb,
+  layers: readonly HazeLayer[],
+  step: number,
   frame: Frame,
   riseOf: (at: number) => { rise: number; slope: number },
 ): Haze {
-  const layers = layFog(fog, geometry, colour, frame);
+  const sections = new Set(layers.flatMap(({ bands }) => bands.map((each) => each.sections)));
   const pixels = frame.across.length;
   const depth = new Float32Array(pixels);
   const changes = blankChanges(pixels);
-  const step = STEP * frame.ratio;
   let held = Number.NEGATIVE_INFINITY;
   let before = blankSums(pixels);
   let after = blankSums(pixels);
@@ -38,9 +46,9 @@ export function createHaze(
   function* compute(cell: number, sums: Float32Array): Generator<void, void> {
     const { rise, slope } = riseOf((cell + 0.5) * step);
     sums.fill(0);
+    for (const each of sections) setSections(each, rise, slope, step);
     for (const { bands, colour } of layers) {
-      setSections(bands.sections, rise, slope, step);
-      addBands(bands, rise, changes);
+      for (const each of bands) addBands(each, rise, changes);
       settle(changes, depth);
       addColour(depth, colour, sums);
       yield;
@@ -65,18 +73,21 @@ export function createHaze(
   };
 }
 
-interface Layer {
-  readonly colour: Rgb;
-  readonly bands: Bands;
-}
-
-function layFog(fog: Fog, geometry: Geometry, colour: (head: number) => Rgb, frame: Frame): Layer[] {
+/** Prepares fog to be drawn as haze. Yields where the work may pause. */
+export function* layFog(
+  fog: Fog,
+  geometry: Geometry,
+  colour: (head: number) => Rgb,
+  frame: Frame,
+): Generator<void, HazeLayer[]> {
   const queries = blocksOf(geometry.query, fog.rows, frame);
   const keys = blocksOf(geometry.key, fog.cols, frame);
-  return fog.heads.map(({ head, strength }) => ({
-    colour: colour(head),
-    bands: layBlocks(strength, queries, keys, geometry.pitch, frame),
-  }));
+  const layers: HazeLayer[] = [];
+  for (const { head, strength } of fog.heads) {
+    layers.push({ colour: colour(head), bands: [layBlocks(strength, queries, keys, geometry.pitch, frame)] });
+    yield;
+  }
+  return layers;
 }
 
 /** The tokens of one block: how many, the centre of where they stand, and its variance. */
@@ -108,7 +119,7 @@ function layBlocks(
   frame: Frame,
 ): Bands {
   const { ratio } = frame;
-  const widest = lineWidth(1, pitch) * ratio + 2 * STEP * ratio;
+  const widest = lineWidth(1, pitch) * ratio;
   const start: number[] = [];
   const reach: number[] = [];
   const mass: number[] = [];

@@ -1,14 +1,18 @@
 /**
- * Lines made ready for the composite: in device pixels, head by head, clear ones apart from the faint.
- * A clear line gets exact edges, and dashes where it is not an ordinary positive weight. A faint one is
- * drawn as a band.
+ * Lines made ready for the composite: in device pixels, head by head, by how they are drawn. A clear line
+ * gets exact edges, and dashes where it is not an ordinary positive weight; a faint one is a band; and of
+ * many lines the faintest are part of the haze.
  */
 import { type Bands, createSections, type Sections } from "./bands.ts";
 import { lineOpacity, lineWidth } from "./ink.ts";
 import { type Edges, type Geometry, Mark, type Rgb } from "./scene.ts";
 
 /** Below this opacity the depth of a part-covered pixel is as good as its share of the full depth. */
-const FAINT = 0.06;
+const FAINT = 0.12;
+
+/** From this many lines on, those below this opacity are haze: too faint to be told from each other. */
+const MANY = 20_000;
+const HAZY = 0.03;
 
 /** Bands whose thickness differs by less than this factor share the shape of their sections. */
 const SAME_THICKNESS = 1.06;
@@ -31,11 +35,12 @@ export interface HeadStrokes {
   readonly colour: Rgb;
   readonly clear: readonly Lines[];
   readonly faint: readonly Bands[];
+  readonly hazy: readonly Bands[];
 }
 
 export interface Strokes {
   readonly heads: readonly HeadStrokes[];
-  /** The sections that all heads' bands share. */
+  /** The sections that all heads' faint bands share. */
   readonly sections: readonly Sections[];
 }
 
@@ -51,11 +56,14 @@ export interface Lines {
   readonly phase: Float32Array;
 }
 
-/** Lines of one head that are drawn alike: clear ones, or faint ones of about one thickness. */
+const WAYS = ["clear", "faint", "hazy"] as const;
+
+/** Lines of one head that are drawn alike: clear ones, or fainter ones of about one thickness. */
 interface Group {
   readonly head: number;
-  /** Power of `SAME_THICKNESS`; null for clear lines. */
-  readonly size: number | null;
+  readonly way: (typeof WAYS)[number];
+  /** Power of `SAME_THICKNESS`. */
+  readonly size: number;
   readonly lines: number[];
 }
 
@@ -70,6 +78,7 @@ export function* layStrokes(
   const place = (positions: Float32Array, at: number) =>
     (positions[at] as number) * ratio - frame.across.origin;
   const groups = new Map<number, Group>();
+  const many = edges.count >= MANY;
   let longest = 0;
   for (let i = 0; i < edges.count; i++) {
     if (i % SLICE === SLICE - 1) yield;
@@ -80,41 +89,43 @@ export function* layStrokes(
     const thickness = lineWidth(strength, geometry.pitch) * ratio;
     if (!isInside(query, key, thickness, frame)) continue;
     const head = edges.head[i] as number;
-    const isFaint = lineOpacity(strength) < FAINT;
-    const size = isFaint ? Math.round(Math.log(thickness) / Math.log(SAME_THICKNESS)) : null;
-    const id = head * 256 + (size === null ? 255 : size + 100);
+    const opacity = lineOpacity(strength);
+    const way = opacity >= FAINT ? "clear" : many && opacity < HAZY ? "hazy" : "faint";
+    const size = way === "clear" ? 0 : Math.round(Math.log(thickness) / Math.log(SAME_THICKNESS));
+    const id = (3 * head + WAYS.indexOf(way)) * 256 + size + 128;
     let group = groups.get(id);
     if (!group) {
-      group = { head, size, lines: [] };
+      group = { head, way, size, lines: [] };
       groups.set(id, group);
     }
     group.lines.push(i);
-    if (isFaint) longest = Math.max(longest, Math.abs(key - query));
+    if (way !== "clear") longest = Math.max(longest, Math.abs(key - query));
   }
 
   const length = Math.abs(frame.key - frame.query);
-  const sections = new Map<number, Sections>();
-  const heads = new Map<number, { colour: Rgb; clear: Lines[]; faint: Bands[] }>();
-  for (const { head, size, lines } of groups.values()) {
-    const strokes = heads.get(head) ?? { colour: colour(head), clear: [], faint: [] };
+  const sections = { faint: new Map<number, Sections>(), hazy: new Map<number, Sections>() };
+  const heads = new Map<number, { colour: Rgb; clear: Lines[]; faint: Bands[]; hazy: Bands[] }>();
+  for (const { head, way, size, lines } of groups.values()) {
+    const strokes = heads.get(head) ?? { colour: colour(head), clear: [], faint: [], hazy: [] };
     heads.set(head, strokes);
-    if (size === null) {
+    if (way === "clear") {
       strokes.clear.push(layLines(lines, edges, geometry, place, ratio));
     } else {
       const shape = { thickness: SAME_THICKNESS ** size, atQuery: 0, atKey: 0 };
-      const shared = sections.get(size) ?? createSections(shape, length, longest);
-      sections.set(size, shared);
-      strokes.faint.push(layBands(lines, edges, geometry, place, ratio, shared));
+      const shared = sections[way].get(size) ?? createSections(shape, length, longest);
+      sections[way].set(size, shared);
+      strokes[way].push(layBands(lines, edges, geometry, place, ratio, shared));
     }
     yield;
   }
-  return { heads: [...heads.values()], sections: [...sections.values()] };
+  return { heads: [...heads.values()], sections: [...sections.faint.values()] };
 }
 
-/** Whether any part of a line may lie in the frame, going by the steepest it can be. */
+/** Whether any part of a line may lie in the frame, going by the steepest and the most blurred it can be. */
 export function isInside(query: number, key: number, thickness: number, frame: Frame): boolean {
-  const steepest = (2 * Math.abs(key - query)) / Math.abs(frame.key - frame.query);
-  const margin = (thickness / 2) * (1 + steepest) + steepest;
+  const length = Math.abs(frame.key - frame.query);
+  const steepest = (2 * Math.abs(key - query)) / length;
+  const margin = (thickness / 2) * (1 + steepest) + steepest * Math.max(1, length / 120);
   return Math.max(query, key) + margin > 0 && Math.min(query, key) - margin < frame.across.length;
 }
 
@@ -193,27 +204,49 @@ export function addLines(
   const pixels = depth.length;
   for (let i = 0; i < count; i++) {
     const run = reach[i] as number;
+    const centre = (start[i] as number) + run * rise;
     const climb = Math.max(Math.abs(run * slope), 1e-3);
     const half = ((thickness[i] as number) / 2) * Math.sqrt(1 + climb * climb);
     const outer = half + climb / 2;
     const inner = half - climb / 2;
-    const centre = (start[i] as number) + run * rise;
     const first = Math.max(0, Math.floor(centre - outer));
-    const last = Math.min(pixels - 1, Math.floor(centre + outer));
-    if (first > last) continue;
+    const last = Math.min(pixels, Math.floor(centre + outer) + 1);
+    if (first >= last) continue;
     const alpha = (opacity[i] as number) * (mark[i] ? dashed(lines, i, frame, at) : 1);
-    let before = covered(first - centre, outer, inner, climb);
-    for (let pixel = first; pixel <= last; pixel++) {
-      const after = covered(pixel + 1 - centre, outer, inner, climb);
-      depth[pixel] = (depth[pixel] as number) + opticalDepth(alpha * (after - before));
-      before = after;
-    }
+    const solid = Math.min(last, Math.max(first, Math.ceil(centre - inner)));
+    const ramp = Math.min(last, Math.max(solid, Math.floor(centre + inner)));
+    addRamp(depth, first, solid, centre, outer, inner, alpha);
+    const whole = opticalDepth(alpha);
+    for (let pixel = solid; pixel < ramp; pixel++) depth[pixel] = (depth[pixel] as number) + whole;
+    addRamp(depth, ramp, last, centre, outer, inner, alpha);
   }
 }
 
-/** Area of a trapezoid of height 1 below `at`: it reaches `outer` and begins to fall `inner` from its centre. */
-const covered = (at: number, outer: number, inner: number, fall: number): number =>
-  (half2(at + outer) - half2(at + inner) - half2(at - inner) + half2(at - outer)) / fall;
+/** Adds the pixels that the trapezoid around `centre` covers in part. */
+function addRamp(
+  depth: Float32Array,
+  first: number,
+  last: number,
+  centre: number,
+  outer: number,
+  inner: number,
+  alpha: number,
+): void {
+  const height = alpha / (outer - inner);
+  let before = covered(first - centre, outer, inner);
+  for (let pixel = first; pixel < last; pixel++) {
+    const after = covered(pixel + 1 - centre, outer, inner);
+    depth[pixel] = (depth[pixel] as number) + opticalDepth(height * (after - before));
+    before = after;
+  }
+}
+
+/**
+ * Area below `at` of a trapezoid that reaches `outer` from its centre, begins to fall `inner` from it, and
+ * falls by 1 a pixel.
+ */
+const covered = (at: number, outer: number, inner: number): number =>
+  half2(at + outer) - half2(at + inner) - half2(at - inner) + half2(at - outer);
 
 const half2 = (value: number): number => (value > 0 ? (value * value) / 2 : 0);
 
