@@ -245,7 +245,15 @@ describe("the composite", () => {
     expect(mostDifferent(turned, upright.data)).toBe(0);
   });
 
-  it.each([1, 1.5, 2])("tiles without seams at %d device pixels a CSS pixel", (ratio) => {
+  const dense = softmax(2, 128, 2);
+  const crowd: Scene = { edges: edgesOf(linesOf(dense, 128)), geometry: geometryOf(128), colour };
+
+  it.each([
+    ["few lines and fog", 1, scene],
+    ["few lines and fog", 1.5, scene],
+    ["few lines and fog", 2, scene],
+    ["many lines", 1, crowd],
+  ])("tiles %s without seams at %d device pixels a CSS pixel", (_, ratio, scene) => {
     const whole = composite(scene, { ...WHOLE, ratio });
     const across = 2 * 74;
     const along = 2 * 26;
