@@ -101,7 +101,8 @@ export class FakeHost implements Host {
   }
 
   #fire(event: string, args: readonly unknown[]): void {
-    for (const callback of [...(this.#listeners.get(event) ?? [])]) (callback as (...a: unknown[]) => void)(...args);
+    for (const callback of [...(this.#listeners.get(event) ?? [])])
+      (callback as (...a: unknown[]) => void)(...args);
   }
 }
 

@@ -43,7 +43,11 @@ describe("a request", () => {
     expect(sent(host)).toMatchObject({ v: 1, kind: "rows", layer: 1, side: "key" });
     const weights = Float32Array.of(0.25, 0.5, 0.125, 0.0625);
     const counts = Uint32Array.of(7, 9);
-    host.reply(sent(host), { weights: pack(weights, [1, 2, 2]), counts: pack(counts) }, { revision: 4, start: 2 });
+    host.reply(
+      sent(host),
+      { weights: pack(weights, [1, 2, 2]), counts: pack(counts) },
+      { revision: 4, start: 2 },
+    );
     const { revision, fields, arrays } = (await asked) as Reply;
     expect(revision).toBe(4);
     expect(fields.start).toBe(2);
@@ -68,12 +72,16 @@ describe("a request", () => {
 
   it("fails where the reply lacks what it describes", async () => {
     const { host, requests } = make();
-    const [short, lacking, unknown, text] = [1, 2, 3, 4].map(() => requests.ask("rows", {})) as Promise<Reply>[];
+    const [short, lacking, unknown, text] = [1, 2, 3, 4].map(() =>
+      requests.ask("rows", {}),
+    ) as Promise<Reply>[];
     const values = pack(Float32Array.of(1, 2, 3));
     host.reply(sent(host, 0), { weights: { ...values, shape: [2, 2] } });
     host.deliver({ id: sent(host, 1).id, ok: true, arrays: { weights: { dtype: "f4", shape: [3] } } }, []);
     host.reply(sent(host, 2), { weights: { ...values, dtype: "f8" } });
-    host.deliver({ id: sent(host, 3).id, ok: true, arrays: { weights: { dtype: "f4", shape: [3] } } }, ["AAAA"]);
+    host.deliver({ id: sent(host, 3).id, ok: true, arrays: { weights: { dtype: "f4", shape: [3] } } }, [
+      "AAAA",
+    ]);
     await expect(short).rejects.toThrow("needs 16 bytes; got 12");
     await expect(lacking).rejects.toThrow("binary data");
     await expect(unknown).rejects.toThrow("dtype");
@@ -173,7 +181,10 @@ it("has the names and numbers that Python has", () => {
   const numbers = new Map<string, number>();
   for (const [, name = "", value = ""] of python.matchAll(/^([A-Z_]+): Final = (.+)$/gm)) {
     const factors = value.split("*").map((factor) => Number(factor.replaceAll("_", "")));
-    numbers.set(name, factors.reduce((product, factor) => product * factor, 1));
+    numbers.set(
+      name,
+      factors.reduce((product, factor) => product * factor, 1),
+    );
   }
   const mine = Object.entries(protocol).filter(([, value]) => typeof value === "number");
   expect(mine.length).toBeGreaterThan(3);

@@ -59,10 +59,14 @@ describe("a map sent whole", () => {
     const { store } = make(mapTraits({ layers }));
     const at = (h: number, q: number, k: number) => first.values[(h * 3 + q) * 4 + k];
     expect(store.rows(0, "query", [2, 0])?.values).toEqual(
-      Float32Array.from([0, 1].flatMap((h) => [2, 0].flatMap((q) => [0, 1, 2, 3].map((k) => at(h, q, k) ?? -1)))),
+      Float32Array.from(
+        [0, 1].flatMap((h) => [2, 0].flatMap((q) => [0, 1, 2, 3].map((k) => at(h, q, k) ?? -1))),
+      ),
     );
     expect(store.rows(0, "key", [3, 1])?.values).toEqual(
-      Float32Array.from([0, 1].flatMap((h) => [0, 1, 2].flatMap((q) => [3, 1].map((k) => at(h, q, k) ?? -1)))),
+      Float32Array.from(
+        [0, 1].flatMap((h) => [0, 1, 2].flatMap((q) => [3, 1].map((k) => at(h, q, k) ?? -1))),
+      ),
     );
     expect(store.rows(0, "key", [3, 1])).toMatchObject({ heads: 2, queries: 3, keys: 2 });
   });
@@ -141,7 +145,10 @@ describe("what can't be shown", () => {
 
   it("is a block that can't be read, until another comes", () => {
     const traits = mapTraits();
-    const broken = { ...(traits._block as object), weights: { dtype: "f4", shape: [1, 2, 4, 4], data: "blob:x" } };
+    const broken = {
+      ...(traits._block as object),
+      weights: { dtype: "f4", shape: [1, 2, 4, 4], data: "blob:x" },
+    };
     const { host, store } = make({ ...traits, _block: broken });
     expect(store.failure).toMatch("got string");
     host.fromPython({ height: 300, _content: traits._content });
@@ -206,7 +213,9 @@ describe("rows that are not here", () => {
     expect(store.rows(0, "key", [29, 28])?.values).toEqual(
       Float32Array.from(
         [0, 1].flatMap((h) =>
-          Array.from({ length: 40 }, (_, q) => [29, 28].map((k) => weights.values[(h * 40 + q) * 30 + k] ?? -1)).flat(),
+          Array.from({ length: 40 }, (_, q) =>
+            [29, 28].map((k) => weights.values[(h * 40 + q) * 30 + k] ?? -1),
+          ).flat(),
         ),
       ),
     );
@@ -383,7 +392,9 @@ describe("memory", () => {
   it("takes a layer that comes again", () => {
     const layers = [attention(1, 4, 4, 1), attention(1, 4, 4, 2)];
     const { host, store } = make({ _content: mapTraits({ layers })._content }, {}, 4 * 16);
-    const block = (first: number) => ({ _block: blockTrait({ first, layers: [layers[first] as (typeof layers)[0]] }) });
+    const block = (first: number) => ({
+      _block: blockTrait({ first, layers: [layers[first] as (typeof layers)[0]] }),
+    });
     for (const first of [0, 1, 0]) host.fromPython(block(first));
     expect(store.layer(0)).toEqual(layers[0]);
     expect(store.layer(1)).toBeUndefined();

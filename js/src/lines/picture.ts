@@ -3,7 +3,7 @@
 import type { Content } from "../content.ts";
 import type { State } from "../model.ts";
 import type { Side, Store, Weights } from "../store.ts";
-import { combineHeads, pick, type Selection, type SelectOptions, selectEdges } from "./edges.ts";
+import { combineHeads, gather, type Selection, type SelectOptions, selectEdges } from "./edges.ts";
 import { type Joint, jointOf } from "./reading.ts";
 import type { Edges } from "./scene.ts";
 import { mergeUnits, tokensOf, type Units, unitOf, unitsOf } from "./units.ts";
@@ -94,7 +94,7 @@ export function rowSelection(store: Store, state: State, axes: Axes, focus: Focu
   const other: Side = side === "query" ? "key" : "query";
   const kept = new Set(focus[other]);
   if (kept.size === 0) return { ...selection, edges: all };
-  return { ...selection, edges: pick(all, (i) => kept.has(all[other][i] as number)) };
+  return { ...selection, edges: gather(all, lineNumbers(all[other], kept)) };
 }
 
 function partOf(units: Units, positions: readonly number[]): Units {
@@ -113,14 +113,69 @@ function partOf(units: Units, positions: readonly number[]): Units {
 
 /** The lines that touch the focus: of one side, or between both. */
 export function focusEdges(edges: Edges, focus: Focus): Edges {
-  const queries = new Set(focus.query);
-  const keys = new Set(focus.key);
-  return pick(
+  const side = sideOf(focus);
+  const touching = linesAt(edges, side, focus[side]);
+  const other = side === "query" ? "key" : "query";
+  const kept = new Set(focus[other]);
+  if (kept.size === 0) return gather(edges, touching);
+  const ends = edges[other];
+  return gather(
     edges,
-    (i) =>
-      (queries.size === 0 || queries.has(edges.query[i] as number)) &&
-      (keys.size === 0 || keys.has(edges.key[i] as number)),
+    touching.filter((line) => kept.has(ends[line] as number)),
   );
+}
+
+/** Numbers of the lines that end in some positions. */
+function lineNumbers(ends: Uint32Array, positions: ReadonlySet<number>): number[] {
+  const found: number[] = [];
+  ends.forEach((position, line) => {
+    if (positions.has(position)) found.push(line);
+  });
+  return found;
+}
+
+/** Lines by the position they end in on one side: those of `p` are `lines[starts[p]] … lines[starts[p + 1] - 1]`. */
+interface Index {
+  readonly starts: Uint32Array;
+  readonly lines: Uint32Array;
+}
+
+/** Made once for lines that are hovered many times. */
+const indices = { query: new WeakMap<Edges, Index>(), key: new WeakMap<Edges, Index>() };
+
+/** Numbers of the lines that end in `positions` of one side, in ascending order. */
+function linesAt(edges: Edges, side: Side, positions: readonly number[]): Uint32Array {
+  let index = indices[side].get(edges);
+  if (!index) {
+    index = indexOf(edges[side]);
+    indices[side].set(edges, index);
+  }
+  const { starts, lines } = index;
+  const parts = [...new Set(positions)].map((at) => lines.subarray(starts[at] ?? 0, starts[at + 1] ?? 0));
+  if (parts.length === 1) return parts[0] as Uint32Array;
+  const found = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    found.set(part, at);
+    at += part.length;
+  }
+  return found.sort();
+}
+
+function indexOf(ends: Uint32Array): Index {
+  const most = ends.reduce((largest, position) => Math.max(largest, position), -1);
+  const starts = new Uint32Array(most + 2);
+  for (const position of ends) starts[position + 1] = (starts[position + 1] as number) + 1;
+  for (let position = 0; position <= most; position++) {
+    starts[position + 1] = (starts[position + 1] as number) + (starts[position] as number);
+  }
+  const next = starts.slice();
+  const lines = new Uint32Array(ends.length);
+  ends.forEach((position, line) => {
+    lines[next[position] as number] = line;
+    next[position] = (next[position] as number) + 1;
+  });
+  return { starts, lines };
 }
 
 /** Joint attention at the other end of a focus; for a focus on both sides, at both ends. */
