@@ -52,12 +52,19 @@ def eventually(read: Callable[[], object], expected: object) -> None:
         time.sleep(0.05)
 
 
-def pixels(widget: Locator) -> np.ndarray:
-    """The widget as a person sees it: (height, width, 3), 0 to 255."""
-    return np.asarray(Image.open(io.BytesIO(widget.screenshot())).convert("RGB"), dtype=int)
+def colours(element: Locator) -> tuple[np.ndarray, np.ndarray]:
+    """What a person sees of the element: its colours (n, 3), 0 to 255, and how often each."""
+    picture = np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"))
+    return np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
 
 
 def ground(widget: Locator) -> float:
     """Brightness of the colour that covers most of the widget, 0 to 255."""
-    colours, counts = np.unique(pixels(widget).reshape(-1, 3), axis=0, return_counts=True)
-    return float(colours[counts.argmax()].mean())
+    found, counts = colours(widget)
+    return float(found[counts.argmax()].mean())
+
+
+def ink(widget: Locator) -> int:
+    """How many pixels of the view are not of its ground."""
+    _, counts = colours(widget.locator('[data-view="lines"]'))
+    return int(counts.sum() - counts.max())
