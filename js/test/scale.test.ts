@@ -56,28 +56,6 @@ describe("strengthOf", () => {
   it("gives an all-zero row no strength", () => {
     expect(strengthOf(0, "row", { full: 1, rowMost: 0, keys: 3 })).toBe(0);
   });
-
-  it("agrees with Python", () => {
-    const cases: {
-      weights: (number | string)[];
-      full: number;
-      keys: number;
-      strengths: Record<Scale, (number | string)[]>;
-    }[] = wire("strength.json");
-    for (const { weights, full, keys, strengths } of cases) {
-      const row = weights.map(Number);
-      const rowMost = Math.max(0, ...row.map(Math.abs).filter(Number.isFinite));
-      for (const scale of SCALES) {
-        const got = row.map((weight) => strengthOf(weight, scale, { full, rowMost, keys }));
-        const expected = strengths[scale].map(Number);
-        got.forEach((strength, i) => {
-          if (Number.isNaN(expected[i])) expect(strength).toBeNaN();
-          else expect(strength).toBeCloseTo(expected[i] as number, 5);
-        });
-        expect(got).toHaveLength(expected.length);
-      }
-    }
-  });
 });
 
 describe("fullValue", () => {
