@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 MODULE = Path(__file__).parent / "static" / "widget.js"
 
@@ -12,6 +13,11 @@ MODULE = Path(__file__).parent / "static" / "widget.js"
 def watched() -> bool:
     """Return whether the front end is reloaded when it changes on disk."""
     return os.environ.get("ANYWIDGET_HMR") == "1"
+
+
+def module() -> Any:
+    """Return the module as anywidget takes it: a path while watched, else text once needed."""
+    return MODULE if watched() else property(lambda _: module_text())
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,9 +13,45 @@ from . import protocol
 from .attention import Attention
 from .codec import Packed, pack, wire_dtype
 from .filters import Filter
-from .slices import element_bytes, layer_edges, read_rows, strongest_edges
+from .methods import merge_words
+from .slices import (
+    can_merge_words,
+    edge_parts,
+    element_bytes,
+    layer_full_value,
+    read_rows,
+    strongest_edges,
+)
 
 Answer = tuple[dict[str, Any], dict[str, Packed]]
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+
+def reply(
+    attention: Attention, request: Mapping[str, Any], revision: int
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the message that answers a request, and its buffers; an error is an answer too.
+
+    Args:
+        attention: the map shown.
+        request: what the page sent: ``v``, ``id``, ``kind`` and the fields of its kind.
+        revision: that of the map shown.
+    """
+    envelope = {"v": protocol.VERSION, "id": request.get("id"), "revision": revision}
+    try:
+        fields, arrays = answer(attention, request)
+    except Exception as error:
+        _log.exception("request %r failed", request.get("kind"))
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return {**envelope, "ok": False, "error": text}, []
+    described = {
+        name: {"dtype": packed["dtype"], "shape": packed["shape"]}
+        for name, packed in arrays.items()
+    }
+    content = {**envelope, "ok": True, **fields, "arrays": described}
+    return content, [packed["data"] for packed in arrays.values()]
 
 
 def answer(attention: Attention, request: Mapping[str, Any]) -> Answer:
@@ -24,11 +61,23 @@ def answer(attention: Attention, request: Mapping[str, Any]) -> Answer:
         ValueError: if the request asks for something unknown, out of range or too large; the page
             shows the text where the data would be.
     """
+    if request.get("v") != protocol.VERSION:
+        raise ValueError(
+            f"the page speaks version {request.get('v')!r} and the kernel version "
+            f"{protocol.VERSION}: reload the page"
+        )
     kind = request.get("kind")
     if kind not in _ANSWERS:
         raise ValueError(f"kind must be one of {', '.join(_ANSWERS)}; got {kind!r}")
     layer = _within(request, "layer", attention.shape[0])
     return _ANSWERS[kind](attention, layer, request)
+
+
+def hovered_at(reported: object) -> dict[str, Any] | None:
+    """Return what the page reports as hovered, None for nothing and for what is no report."""
+    if not isinstance(reported, Mapping):
+        return None
+    return {name: reported.get(name) for name in ("layer", "head", "query", "key", "weight")}
 
 
 def _rows(attention: Attention, layer: int, request: Mapping[str, Any]) -> Answer:
@@ -42,8 +91,8 @@ def _rows(attention: Attention, layer: int, request: Mapping[str, Any]) -> Answe
     size = max(0, stop - start) * heads * across * element_bytes(attention)
     if size > protocol.MESSAGE_BYTES:
         raise ValueError(
-            f"rows must fit into {protocol.MESSAGE_BYTES} bytes; "
-            f"{start} to {stop} take {size} bytes"
+            f"rows must fit into {protocol.MESSAGE_BYTES} bytes; got {stop - start} of {heads} "
+            f"heads, {size} bytes (show fewer heads: attention.select(heads=...))"
         )
     weights = read_rows(attention, layer, side, start, stop)
     fields = {"layer": layer, "side": side, "start": start, "stop": stop}
@@ -51,28 +100,37 @@ def _rows(attention: Attention, layer: int, request: Mapping[str, Any]) -> Answe
 
 
 def _edges(attention: Attention, layer: int, request: Mapping[str, Any]) -> Answer:
-    heads = [int(head) for head in request["heads"]]
-    words = bool(request.get("words", False))
+    shown = attention
+    if request.get("words"):
+        if not can_merge_words(attention):
+            raise ValueError("words must be False for scores and for maps without words; got True")
+        shown = merge_words(attention)
     top_k = request.get("top_k")
     filters = Filter(
-        combine=str(request["combine"]),
-        direction=str(request["direction"]),
-        mass=float(request["mass"]),
-        threshold=float(request["threshold"]),
-        top_k=None if top_k is None else int(top_k),
-        special=str(request["special"]),
-        scale=str(request["scale"]),
+        combine=_required(request, "combine"),
+        direction=_required(request, "direction"),
+        mass=float(_required(request, "mass")),
+        threshold=float(_required(request, "threshold")),
+        top_k=None if top_k is None else _position("top_k", top_k, 2**53),
+        special=_required(request, "special"),
+        scale=_required(request, "scale"),
     )
-    edges = layer_edges(attention, layer, heads, filters, words=words)
-    queries, keys = request["shape"]
-    limit = min(int(request.get("limit", protocol.EDGES_LIMIT)), protocol.EDGES_LIMIT)
-    strong, haze = strongest_edges(edges, limit, int(queries), int(keys))
+    heads = [_position("heads", head, attention.shape[1]) for head in _required(request, "heads")]
+    limit = _position("limit", request.get("limit", protocol.EDGES_LIMIT), protocol.EDGES_LIMIT + 1)
+    cells = len(heads) * shown.shape[2] * shown.shape[3]
+    if cells > protocol.EDGES_CELLS:
+        raise ValueError(
+            f"lines are drawn all at once from at most {protocol.EDGES_CELLS} weights; this layer "
+            f"has {cells} (pin tokens, or show fewer heads)"
+        )
+    parts = edge_parts(shown, layer, heads, filters, full=layer_full_value(attention, layer))
+    strong, haze = strongest_edges(parts, limit, shown.shape[2], shown.shape[3])
     fields = {
         "layer": layer,
-        "total": edges.total,
-        "kept": edges.kept,
-        "missing": edges.missing,
-        "pooled": len(edges.query) - len(strong.query),
+        "total": strong.total,
+        "kept": strong.kept,
+        "special": strong.special_share,
+        "missing": strong.missing,
         "fog_heads": haze.heads,
     }
     arrays: dict[str, tuple[NDArray[Any], str]] = {
@@ -86,9 +144,18 @@ def _edges(attention: Attention, layer: int, request: Mapping[str, Any]) -> Answ
     return fields, {name: pack(values, dtype) for name, (values, dtype) in arrays.items()}
 
 
+def _required(request: Mapping[str, Any], name: str) -> Any:
+    if name not in request:
+        raise ValueError(f"a request for edges must have {name}; got {', '.join(request)}")
+    return request[name]
+
+
 def _within(request: Mapping[str, Any], name: str, length: int) -> int:
-    value = request.get(name)
-    if not isinstance(value, int) or not 0 <= value < length:
+    return _position(name, request.get(name), length)
+
+
+def _position(name: str, value: object, length: int) -> int:
+    if type(value) is not int or not 0 <= value < length:
         raise ValueError(f"{name} must be an int within 0 and {length - 1}; got {value!r}")
     return value
 

@@ -22,15 +22,20 @@ def pack(values: NDArray[Any], dtype: str) -> Packed:
     """Pack an array of any shape, layout and byte order as little-endian bytes.
 
     Args:
-        values: numbers of any shape.
+        values: numbers of any shape; whole ones where ``dtype`` is unsigned.
         dtype: one of ``"f2"``, ``"f4"``, ``"u1"``, ``"u2"``, ``"u4"``.
 
     Raises:
-        ValueError: if ``dtype`` is none of these, or a finite value overflows it.
+        TypeError: if ``values`` are no numbers.
+        ValueError: if ``dtype`` is none of these, or a value has no place in it: a finite one
+            beyond its range, or one that is not whole where it is unsigned. NaN and infinities
+            travel as floats.
     """
     if dtype not in _WIRE_DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(_WIRE_DTYPES)}; got {dtype!r}")
     values = np.asarray(values)
+    if values.dtype.kind not in "buif":
+        raise TypeError(f"values must be numbers; got an array of {values.dtype}")
     _check_range(values, dtype)
     # tobytes copies, so that a later in-place edit of the array can't leak into a re-sync.
     laid_out = np.asarray(values, dtype=_WIRE_DTYPES[dtype], order="C")
@@ -52,12 +57,23 @@ def wire_dtype(dtype: np.dtype[Any]) -> str:
 
 
 def _check_range(values: NDArray[Any], dtype: str) -> None:
-    if values.size == 0 or dtype == "f4":
+    wire = np.dtype(_WIRE_DTYPES[dtype])
+    if values.size == 0 or values.dtype.kind == "b" or np.can_cast(values.dtype, wire):
         return
-    low, high = (-65504.0, 65504.0) if dtype == "f2" else (0.0, float(2 ** (8 * int(dtype[1])) - 1))
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    if finite.size and (finite.min() < low or finite.max() > high):
+    floats = values.dtype.kind == "f"
+    if dtype[0] == "u" and floats and not np.array_equal(values, np.trunc(values)):
+        raise ValueError(f"values must be whole numbers to travel as {dtype}; got {_odd(values)}")
+    finite = values[np.isfinite(values)] if floats else values
+    limits = np.iinfo(wire) if dtype[0] == "u" else np.finfo(wire)
+    low, high = float(limits.min), float(limits.max)
+    if (dtype[0] == "u" and finite.size < values.size) or (
+        finite.size and (finite.min() < low or finite.max() > high)
+    ):
         raise ValueError(
-            f"values must lie within {low:g} and {high:g} to travel as {dtype}; "
-            f"got {finite.min():g} to {finite.max():g}"
+            f"values must lie within {low:.9g} and {high:.9g} to travel as {dtype}; "
+            f"got {values.min():.9g} to {values.max():.9g}"
         )
+
+
+def _odd(values: NDArray[Any]) -> str:
+    return f"{values[values != np.trunc(values)][0]:g}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from . import protocol
 from .attention import Attention
@@ -14,18 +18,35 @@ from .slices import Block, can_merge_words
 JsonAxis = dict[str, Any]
 
 
-def describe(attention: Attention) -> dict[str, Any]:
-    """Return what the page must know of a map, as JSON values."""
-    same = attention.keys is attention.queries
+def describe(attention: Attention, revision: int, maps: list[str], steps: int) -> dict[str, Any]:
+    """Return what the page must know of a map, as JSON values.
+
+    Args:
+        attention: the map shown.
+        revision: counts the maps shown, so that late answers are known as such.
+        maps: names of all maps.
+        steps: how many steps the map shown has.
+    """
     merged = merge_words(attention) if can_merge_words(attention) else None
+    same = attention.keys is attention.queries
     return {
+        "v": protocol.VERSION,
+        "revision": revision,
+        "maps": maps,
+        "steps": steps,
         "name": attention.name,
         "kind": attention.kind,
         "shape": list(attention.shape),
         "exact": wire_dtype(attention.dtype) == "f4",
-        "queries": describe_axis(attention.queries, merged and merged.queries),
-        "keys": None if same else describe_axis(attention.keys, merged and merged.keys),
+        "queries": describe_axis(attention.queries, merged.queries if merged else None),
+        "keys": None if same else describe_axis(attention.keys, merged.keys if merged else None),
     }
+
+
+def block_room(content: dict[str, Any]) -> int:
+    """Return the bytes left for weights in a message that also carries ``content``."""
+    taken = len(json.dumps(content, ensure_ascii=False).encode()) if content else 0
+    return max(0, protocol.MESSAGE_BYTES - protocol.MODULE_BYTES - taken)
 
 
 def describe_axis(axis: Axis, merged: Axis | None) -> JsonAxis:
@@ -33,39 +54,51 @@ def describe_axis(axis: Axis, merged: Axis | None) -> JsonAxis:
 
     ``merged`` is the same axis with its sub-words merged, if words are known on either side.
     """
-    shown = [_cut(label) for label in axis.shown]
+    most = _characters(axis.shown)
+    shown = [_cut(label, most) for label in axis.shown]
     exact = {
-        str(index): _cut(label)
+        str(index): _cut(label, most)
         for index, label in enumerate(axis.labels)
         if label != axis.shown[index]
     }
     return {
         "labels": shown,
-        "exact": exact,
+        "exact": exact if most == protocol.LABEL_CHARACTERS else {},
         "special": list(axis.special),
         "words": None
         if merged is None
         else {
             "starts": [run.start for run in word_runs(axis)],
-            "labels": [_cut(label) for label in merged.shown],
+            "labels": [_cut(label, most) for label in merged.shown],
             "special": list(merged.special),
         },
     }
 
 
-def describe_block(block: Block, dtype: str) -> dict[str, Any]:
-    """Return a block of weights for the wire."""
+def describe_block(block: Block, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return a block of weights, stored as ``dtype``, for the wire."""
     return {
         "layers": list(block.layers),
         "queries": list(block.queries),
         "full": block.full,
-        "weights": dict(pack(block.weights, dtype)),
+        "weights": dict(pack(block.weights, wire_dtype(dtype))),
     }
 
 
-def _cut(label: str) -> str:
+def _characters(labels: Sequence[str]) -> int:
+    """Return the length to which labels are cut: less than usual on very long axes."""
+    most = protocol.LABEL_CHARACTERS
+    # Quotes, comma and space.
+    around = 4 * len(labels)
+    if sum(len(label[:most].encode("utf-8", "replace")) for label in labels) + around <= (
+        protocol.LABELS_BYTES
+    ):
+        return most
+    widest = 1 if all(label.isascii() for label in labels) else 4
+    return max(1, min(most, (protocol.LABELS_BYTES - around) // (widest * len(labels))))
+
+
+def _cut(label: str, most: int) -> str:
     # A lone surrogate can't be encoded for the page.
     safe = label.encode("utf-8", "replace").decode("utf-8") if not label.isascii() else label
-    if len(safe) <= protocol.LABEL_CHARACTERS:
-        return safe
-    return safe[: protocol.LABEL_CHARACTERS - 1] + "…"
+    return safe if len(safe) <= most else safe[: most - 1] + "…"

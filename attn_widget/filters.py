@@ -5,22 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .scale import ScaleContext, strength
+from .scale import SCALES, ScaleContext, strength
 
 COMBINED: Final = 0xFFFF
 """Stands for the head number where heads are merged by mean or max."""
 
+COMBINES: Final = ("each", "mean", "max")
+DIRECTIONS: Final = ("attends_to", "attended_by")
+SPECIALS: Final = ("show", "hide", "renormalise")
+
 
 @dataclass(frozen=True)
 class Filter:
-    """The filters of a view; the defaults hide nothing."""
+    """The filters of a view; the defaults hide nothing.
+
+    Raises:
+        ValueError: if an option is none of those there are, or a number is out of range.
+    """
 
     combine: str = "each"
     direction: str = "attends_to"
@@ -30,13 +38,36 @@ class Filter:
     special: str = "show"
     scale: str = "absolute"
 
+    def __post_init__(self) -> None:
+        for name, options in (
+            ("combine", COMBINES),
+            ("direction", DIRECTIONS),
+            ("special", SPECIALS),
+            ("scale", SCALES),
+        ):
+            value = getattr(self, name)
+            if value not in options:
+                raise ValueError(f"{name} must be one of {', '.join(options)}; got {value!r}")
+        if not 0 <= self.mass <= 1:
+            raise ValueError(f"mass must lie within 0 and 1; got {self.mass!r}")
+        if not self.threshold >= 0:
+            raise ValueError(f"threshold must be at least 0; got {self.threshold!r}")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k must be at least 1, or None; got {self.top_k!r}")
+
+    @property
+    def ranks(self) -> bool:
+        """Whether a weight is kept or not by its rank among those of its row."""
+        return self.mass < 1 or self.top_k is not None
+
 
 @dataclass(frozen=True)
 class Edges:
     """Lines as columns: entry ``i`` of each array describes line ``i``.
 
-    ``total`` and ``kept`` are sums of finite magnitudes: all weight of the rows shown, and the part
-    that lines carry, both before any renormalisation. ``missing`` counts NaN cells.
+    ``total``, ``kept`` and ``special`` are sums of finite magnitudes before any renormalisation:
+    all weight of the rows shown, the part that lines carry, and the part that falls on special
+    keys. ``missing`` counts NaN cells.
     """
 
     query: NDArray[np.uint32]
@@ -46,6 +77,7 @@ class Edges:
     strength: NDArray[np.float32]
     total: float
     kept: float
+    special: float
     missing: int
 
     @property
@@ -53,24 +85,64 @@ class Edges:
         """Share of the weight that no line carries, 0..1."""
         return max(0.0, 1.0 - self.kept / self.total) if self.total > 0 else 0.0
 
+    @property
+    def special_share(self) -> float:
+        """Share of the weight that falls on special keys, 0..1."""
+        return self.special / self.total if self.total > 0 else 0.0
+
+
+_NO_EDGES: Final = Edges(
+    query=np.zeros(0, np.uint32),
+    key=np.zeros(0, np.uint32),
+    head=np.zeros(0, np.uint16),
+    weight=np.zeros(0, np.float32),
+    strength=np.zeros(0, np.float32),
+    total=0.0,
+    kept=0.0,
+    special=0.0,
+    missing=0,
+)
+
 
 def combine_heads(weights: NDArray[np.float32], combine: str) -> NDArray[np.float32]:
     """Merge heads: ``(H, Q, K)`` to ``(1, Q, K)`` for mean and max, unchanged for each.
 
-    Missing cells (NaN) are left out of the mean and the max; a cell missing in all heads stays NaN.
-    The mean of infinities of both signs is NaN.
+    See :func:`merge_heads` for how.
     """
     if combine == "each" or len(weights) <= 1:
         return weights
-    missing = np.isnan(weights)
-    present = (~missing).sum(axis=0)
-    if combine == "max":
-        merged = np.where(missing, -np.inf, weights).max(axis=0)
-    else:
+    return merge_heads(weights, combine)
+
+
+def merge_heads(heads: Iterable[NDArray[np.float32]], combine: str) -> NDArray[np.float32]:
+    """Merge heads of ``(Q, K)``, taken one at a time, into ``(1, Q, K)`` by their mean or maximum.
+
+    Missing cells (NaN) are left out of both; a cell missing in all heads stays NaN. The mean of
+    infinities of both signs is NaN.
+
+    Args:
+        heads: at least one.
+        combine: ``"mean"`` or ``"max"``.
+    """
+    merged: NDArray[np.float64] | None = None
+    present: NDArray[np.int64] | None = None
+    for head in heads:
+        if merged is None or present is None:
+            merged = np.full(head.shape, 0.0 if combine == "mean" else -np.inf)
+            present = np.zeros(head.shape, np.int64)
+        there = ~np.isnan(head)
+        present += there
         with np.errstate(invalid="ignore"):
-            total = np.where(missing, 0, weights).sum(axis=0, dtype=np.float64)
-        merged = total / np.maximum(present, 1)
-    return np.where(present > 0, merged, np.nan).astype(np.float32)[None]
+            if combine == "mean":
+                np.add(merged, head, out=merged, where=there)
+            else:
+                np.maximum(merged, head, out=merged, where=there)
+    if merged is None or present is None:
+        raise ValueError("heads must hold at least one head; got none")
+    if combine == "mean":
+        merged /= np.maximum(present, 1)
+    merged[present == 0] = np.nan
+    return merged.astype(np.float32)[None]
 
 
 def select_edges(
@@ -107,7 +179,8 @@ def select_edges(
     # Compared as float32: a weight stored as 0.7 passes a threshold of 0.7.
     with np.errstate(over="ignore"):
         keep &= magnitude >= np.float32(filters.threshold)
-    keep &= _strongest(magnitude, filters)
+    if filters.ranks:
+        keep &= _strongest(magnitude, filters)
 
     head, query, key = np.nonzero(keep)
     finite = np.where(np.isfinite(original), np.abs(original), 0).astype(np.float64)
@@ -119,6 +192,7 @@ def select_edges(
         strength=strengths[head, query, key],
         total=float(finite.sum()),
         kept=float(finite[head, query, key].sum()),
+        special=float(finite[:, :, list(key_special)].sum()),
         missing=int(np.isnan(original).sum()),
     )
 
@@ -134,8 +208,8 @@ def apply_special(
     Args:
         weights: ``(H, Q, K)``.
         special: ``"show"`` changes nothing. ``"hide"`` empties the rows of special queries and the
-            columns of special keys. ``"renormalise"`` also divides each row by the sum of the finite
-            magnitudes left of it, so that no signs cancel; a row with nothing left stays empty.
+            columns of special keys. ``"renormalise"`` also divides each row by the sum of the
+            finite magnitudes left of it, so that no signs cancel; an emptied row stays empty.
         query_special: special positions on the query side.
         key_special: special positions on the key side.
     """
@@ -152,17 +226,43 @@ def apply_special(
     return drawn, original
 
 
+def join_edges(parts: Sequence[Edges]) -> Edges:
+    """Return the lines of several heads as one, in their order."""
+    every = [_NO_EDGES, *parts]
+    return Edges(
+        query=np.concatenate([part.query for part in every]),
+        key=np.concatenate([part.key for part in every]),
+        head=np.concatenate([part.head for part in every]),
+        weight=np.concatenate([part.weight for part in every]),
+        strength=np.concatenate([part.strength for part in every]),
+        total=sum(part.total for part in every),
+        kept=sum(part.kept for part in every),
+        special=sum(part.special for part in every),
+        missing=sum(part.missing for part in every),
+    )
+
+
+def take_edges(edges: Edges, which: NDArray[np.bool_] | NDArray[np.intp]) -> Edges:
+    """Return some of the lines; the accounts stay those of all."""
+    return replace(
+        edges,
+        query=edges.query[which],
+        key=edges.key[which],
+        head=edges.head[which],
+        weight=edges.weight[which],
+        strength=edges.strength[which],
+    )
+
+
 def _strongest(magnitude: NDArray[np.float32], filters: Filter) -> NDArray[np.bool_]:
     """Mark the weights that mass and top-k keep, a row (or column) at a time."""
-    if filters.mass >= 1 and filters.top_k is None:
-        return np.ones(magnitude.shape, dtype=bool)
     rows = magnitude if filters.direction == "attends_to" else magnitude.transpose(0, 2, 1)
     order = np.argsort(-rows, axis=-1, kind="stable")
-    ranked = np.take_along_axis(rows, order, axis=-1).astype(np.float64)
     keep_ranked = np.ones(rows.shape, dtype=bool)
     if filters.top_k is not None:
         keep_ranked[..., filters.top_k :] = False
     if filters.mass < 1:
+        ranked = np.take_along_axis(rows, order, axis=-1).astype(np.float64)
         finite = np.where(np.isfinite(ranked), ranked, 0)
         # One running sum gives both sides of the comparison, so that the page, which adds in the
         # same order, decides every tie alike.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from .attention import Attention
 
@@ -26,6 +26,9 @@ def as_maps(maps: Any) -> Maps:
     if isinstance(maps, Mapping):
         if not maps:
             raise ValueError("maps must hold at least one Attention; got an empty mapping")
+        for name in maps:
+            if not isinstance(name, str):
+                raise TypeError(f"maps must be named by strings; got the name {name!r}")
         return {str(name): _steps(value, f"maps[{name!r}]") for name, value in maps.items()}
     steps = _steps(maps, "maps")
     return {steps[0].name or "attention": steps}
@@ -50,8 +53,16 @@ def _steps(value: Any, what: str) -> list[Attention]:
     return list(value)
 
 
+_OF_ATTENTION: Final = ("queries", "keys", "kind", "name", "batch")
+
+
 def unknown_keyword(name: str, known: list[str]) -> TypeError:
     """Return the error for a keyword that is no state of the widget, with the likely one named."""
+    if name in _OF_ATTENTION:
+        return TypeError(
+            f"{name!r} is not a keyword of AttentionWidget; give it to the map: "
+            f"Attention(weights, ..., {name}=...)"
+        )
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
     return TypeError(f"{name!r} is not a keyword of AttentionWidget; {hint}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .attention import Attention
 from .axes import Axis, word_runs
-from .filters import COMBINED, Edges, Filter
+from .filters import Edges, Filter, take_edges
 from .methods import merge_words
 from .slices import layer_edges
 
@@ -33,6 +33,10 @@ class LinesState:
     whole: bool | None = None
     orientation: str = "vertical"
     theme: str = "light"
+
+
+ROWS_LIMIT: Final = 1_000_000
+"""Most rows that a list of them holds; 32 heads of 512 tokens have eight times as many."""
 
 
 class Row(NamedTuple):
@@ -74,34 +78,25 @@ def pinned_edges(edges: Edges, queries: Sequence[int], keys: Sequence[int]) -> N
 
 
 def select_rows(attention: Attention, state: LinesState) -> list[Row]:
-    """Return the weights that are pinned and pass the filters, by head, query and key."""
-    shown = merge_words(attention) if state.words else attention
-    query_starts = word_starts(attention.queries, state.words)
-    key_starts = word_starts(attention.keys, state.words)
-    edges = layer_edges(attention, state.layer, state.heads, state.filters, words=state.words)
-    keep = pinned_edges(
-        edges,
-        shown_positions(state.pinned_queries, query_starts),
-        shown_positions(state.pinned_keys, key_starts),
-    )
+    """Return the weights that are pinned and pass the filters, by head, query and key.
+
+    Raises:
+        ValueError: if there are more than :data:`ROWS_LIMIT`.
+    """
+    columns = select_columns(attention, state)
+    count = len(columns["weight"])
+    if count > ROWS_LIMIT:
+        raise ValueError(
+            f"a selection must hold at most {ROWS_LIMIT} rows; got {count} (pin tokens, raise the "
+            "threshold, or take all as columns with to_frame())"
+        )
     return [
-        Row(
-            state.layer,
-            state.filters.combine if head == COMBINED else int(head),
-            int(query_starts[query]),
-            shown.queries.labels[query],
-            int(key_starts[key]),
-            shown.keys.labels[key],
-            float(weight),
-        )
-        for head, query, key, weight in zip(
-            edges.head[keep], edges.query[keep], edges.key[keep], edges.weight[keep], strict=True
-        )
+        Row(*row) for row in zip(*(values.tolist() for values in columns.values()), strict=True)
     ]
 
 
-def to_frame(rows: list[Row]) -> pd.DataFrame:
-    """Return rows as a DataFrame with one column a field.
+def select_frame(attention: Attention, state: LinesState) -> pd.DataFrame:
+    """Return the same as a DataFrame with one column a field, and no limit.
 
     Raises:
         ImportError: if pandas is not installed.
@@ -110,4 +105,51 @@ def to_frame(rows: list[Row]) -> pd.DataFrame:
         import pandas as pd
     except ImportError as error:
         raise ImportError("to_frame() needs pandas: pip install pandas") from error
-    return pd.DataFrame(rows, columns=list(Row._fields))
+    return pd.DataFrame(select_columns(attention, state))
+
+
+def select_columns(attention: Attention, state: LinesState) -> dict[str, NDArray[Any]]:
+    """Return the selection as one array for each field of :class:`Row`.
+
+    Only the rows and columns of pinned positions are read, where the filters don't rank a weight
+    among others.
+    """
+    shown = merge_words(attention) if state.words else attention
+    query_starts = word_starts(attention.queries, state.words)
+    key_starts = word_starts(attention.keys, state.words)
+    pinned_queries = shown_positions(state.pinned_queries, query_starts)
+    pinned_keys = shown_positions(state.pinned_keys, key_starts)
+    queries, keys = _needed(shown, state.filters, pinned_queries, pinned_keys)
+    part = shown.select(queries=queries, keys=keys)
+    edges = layer_edges(part, state.layer, state.heads, state.filters)
+    edges = replace(
+        edges,
+        query=np.asarray(queries, np.uint32)[edges.query],
+        key=np.asarray(keys, np.uint32)[edges.key],
+    )
+    edges = take_edges(edges, pinned_edges(edges, pinned_queries, pinned_keys))
+    combined = np.full(len(edges.head), state.filters.combine, dtype=object)
+    return {
+        "layer": np.full(len(edges.head), state.layer),
+        "head": edges.head.astype(np.int64) if state.filters.combine == "each" else combined,
+        "query": query_starts[edges.query],
+        "query_label": np.asarray([*shown.queries.labels], dtype=object)[edges.query],
+        "key": key_starts[edges.key],
+        "key_label": np.asarray([*shown.keys.labels], dtype=object)[edges.key],
+        "weight": edges.weight.astype(np.float64),
+    }
+
+
+def _needed(
+    attention: Attention, filters: Filter, queries: tuple[int, ...], keys: tuple[int, ...]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the positions to read, so that filters see all weights they rank or sum up."""
+    rows, columns = (
+        not filters.ranks or filters.direction == direction
+        for direction in ("attends_to", "attended_by")
+    )
+    _, _, query_count, key_count = attention.shape
+    return (
+        queries if queries and rows else range(query_count),
+        keys if keys and columns and filters.special != "renormalise" else range(key_count),
+    )

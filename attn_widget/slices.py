@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from . import protocol
 from .attention import Attention
-from .filters import Edges, Filter, select_edges
-from .methods import merge_words
+from .filters import Edges, Filter, join_edges, merge_heads, select_edges, take_edges
 from .scale import full_value
 
 _FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -53,22 +52,30 @@ def element_bytes(attention: Attention) -> int:
     return 2 if attention.dtype == np.float16 else 4
 
 
-def block_plan(attention: Attention, layer: int, focus: int = 0) -> tuple[slice, slice]:
+def block_plan(
+    attention: Attention, layer: int, focus: int = 0, room: int = protocol.LAYER_BYTES
+) -> tuple[slice, slice]:
     """Return the layers and queries to send unasked, so that what is on screen can be drawn.
+
+    The whole map if it is small, else the layer, else some rows of it; no rows where one row of all
+    heads is more than a message can hold.
 
     Args:
         attention: the map.
         layer: the layer shown.
         focus: a query near which rows are wanted when a layer is too large to send.
+        room: bytes that may be sent.
     """
     layers, heads, queries, keys = attention.shape
     row_bytes = heads * keys * element_bytes(attention)
     layer_bytes = row_bytes * queries
-    if layer_bytes * layers <= protocol.WHOLE_BYTES:
+    if layer_bytes * layers <= min(protocol.WHOLE_BYTES, room):
         return slice(0, layers), slice(0, queries)
-    if layer_bytes <= protocol.LAYER_BYTES:
+    if layer_bytes <= min(protocol.LAYER_BYTES, room):
         return slice(layer, layer + 1), slice(0, queries)
-    count = max(1, min(queries, protocol.ROWS_BYTES // max(1, row_bytes)))
+    count = min(protocol.ROWS_BYTES, room) // row_bytes
+    if row_bytes <= room:
+        count = max(count, 1)
     start = max(0, min(focus - count // 4, queries - count))
     return slice(layer, layer + 1), slice(start, start + count)
 
@@ -96,7 +103,8 @@ def layer_full_value(
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
     return max(
-        full_value(attention[layer, head, :, :], attention.kind) for head in range(heads)
+        (full_value(attention[layer, head, :, :], attention.kind) for head in range(heads)),
+        default=1.0,
     )
 
 
@@ -115,28 +123,43 @@ def layer_edges(
     heads: Sequence[int],
     filters: Filter,
     *,
-    words: bool = False,
+    full: float = 1.0,
 ) -> Edges:
-    """Return every line of a layer that the filters keep; see :func:`select_edges`.
+    """Return every line of a layer that the filters keep; see :func:`select_edges`."""
+    return join_edges(list(edge_parts(attention, layer, heads, filters, full=full)))
 
-    With ``words``, positions count words: sub-words are merged, summed over keys and averaged
-    over queries.
+
+def edge_parts(
+    attention: Attention,
+    layer: int,
+    heads: Sequence[int],
+    filters: Filter,
+    *,
+    full: float = 1.0,
+) -> Iterator[Edges]:
+    """Yield the lines of a layer head by head, or all at once where heads are merged.
+
+    No more than one head is held at a time; see :func:`select_edges`.
     """
-    shown = merge_words(attention) if words else attention
-    weights = read_heads(shown, layer, heads)
-    return select_edges(
-        weights,
-        heads,
-        filters,
-        full=layer_full_value(attention, layer),
-        query_special=shown.queries.special,
-        key_special=shown.keys.special,
-    )
+    if not len(heads):
+        return
+    if filters.combine == "each":
+        parts = ((head, attention[layer, head : head + 1, :, :]) for head in heads)
+    else:
+        merged = merge_heads((attention[layer, head, :, :] for head in heads), filters.combine)
+        parts = ((head, merged) for head in heads[:1])
+    for head, weights in parts:
+        yield select_edges(
+            weights,
+            [head],
+            filters,
+            full=full,
+            query_special=attention.queries.special,
+            key_special=attention.keys.special,
+        )
 
 
-def read_heads(
-    attention: Attention, layer: int, heads: Sequence[int]
-) -> NDArray[np.float32]:
+def read_heads(attention: Attention, layer: int, heads: Sequence[int]) -> NDArray[np.float32]:
     """Read some heads of a layer, ``(len(heads), Q, K)``."""
     _, count, queries, keys = attention.shape
     if len(heads) == 0:
@@ -146,35 +169,46 @@ def read_heads(
     return np.stack([attention[layer, head, :, :] for head in heads])
 
 
-def strongest_edges(edges: Edges, limit: int, queries: int, keys: int) -> tuple[Edges, Haze]:
-    """Split edges into the ``limit`` strongest and the rest, pooled into blocks.
+def strongest_edges(
+    parts: Iterable[Edges], limit: int, queries: int, keys: int
+) -> tuple[Edges, Haze]:
+    """Split lines into the ``limit`` strongest and the rest, pooled into blocks.
 
     Args:
-        edges: all lines of a view.
-        limit: most lines kept one by one.
+        parts: the lines of a view, in any number of parts.
+        limit: most lines kept one by one, at least 0; of equals, those that come first.
         queries: length of the query axis.
         keys: length of the key axis.
     """
-    order = np.argsort(-edges.strength, kind="stable")
-    strong = np.sort(order[:limit])
-    weak = order[limit:]
     rows = min(queries, protocol.FOG_CELLS)
     cols = min(keys, protocol.FOG_CELLS)
-    numbers = sorted(set(edges.head[weak].tolist()))
-    pooled = np.zeros((len(numbers), rows, cols), np.float32)
-    for index, number in enumerate(numbers):
-        mine = weak[edges.head[weak] == number]
-        row = edges.query[mine].astype(np.int64) * rows // queries
-        col = edges.key[mine].astype(np.int64) * cols // keys
-        np.add.at(pooled[index], (row, col), edges.strength[mine])
-    kept = Edges(
-        query=edges.query[strong],
-        key=edges.key[strong],
-        head=edges.head[strong],
-        weight=edges.weight[strong],
-        strength=edges.strength[strong],
-        total=edges.total,
-        kept=edges.kept,
-        missing=edges.missing,
-    )
-    return kept, Haze(numbers, pooled)
+    strong = join_edges([])
+    pooled: dict[int, NDArray[np.float64]] = {}
+    for part in parts:
+        both = join_edges([strong, part])
+        chosen = _most(both.strength, limit)
+        strong, weak = take_edges(both, chosen), take_edges(both, ~chosen)
+        row = weak.query.astype(np.int64) * rows // max(queries, 1)
+        cell = row * cols + weak.key.astype(np.int64) * cols // max(keys, 1)
+        for head in np.unique(weak.head).tolist():
+            mine = weak.head == head
+            block = pooled.setdefault(head, np.zeros(rows * cols))
+            block += np.bincount(cell[mine], weak.strength[mine], minlength=rows * cols)
+    numbers = sorted(pooled)
+    blocks = [pooled[number].reshape(rows, cols) for number in numbers]
+    haze = np.asarray(blocks, dtype=np.float32).reshape(len(numbers), rows, cols)
+    return strong, Haze(numbers, haze)
+
+
+def _most(strength: NDArray[np.float32], limit: int) -> NDArray[np.bool_]:
+    """Mark the ``limit`` largest; of equals, the first."""
+    count = len(strength)
+    if count <= limit:
+        return np.ones(count, dtype=bool)
+    if limit == 0:
+        return np.zeros(count, dtype=bool)
+    least = np.partition(strength, count - limit)[count - limit]
+    chosen: NDArray[np.bool_] = strength > least
+    equal = np.flatnonzero(strength == least)
+    chosen[equal[: limit - int(chosen.sum())]] = True
+    return chosen

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 from traitlets import TraitError, TraitType
@@ -22,7 +24,12 @@ class StateError(TraitError, ValueError):
 
 def refuse(name: str, expected: str, got: object) -> StateError:
     """Return the error for a state ``name`` that must be ``expected`` and is not."""
-    return StateError(f"{name} must be {expected}; got {got!r}")
+    return StateError(f"{name} must be {expected}; got {_short.repr(got)}")
+
+
+_short = Repr()
+# An array or a long list would bury what was expected.
+_short.maxother = _short.maxstring = 60
 
 
 class _State(_AnyTrait):
@@ -38,6 +45,18 @@ class _State(_AnyTrait):
         return refuse(self.name or "value", self.info_text, got)
 
 
+class Name(_State):
+    """Any text."""
+
+    info_text = "a string"
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the text."""
+        if isinstance(value, str):
+            return str(value)
+        raise self.refuse(value)
+
+
 class Choice(_State):
     """One of a few words."""
 
@@ -49,7 +68,7 @@ class Choice(_State):
     def validate(self, obj: Any, value: Any) -> str:
         """Return the word."""
         if isinstance(value, str) and value in self.options:
-            return value
+            return str(value)
         raise self.refuse(value)
 
 
@@ -65,7 +84,8 @@ class Switch(_State):
         """Return the truth value."""
         if value is None and self.optional:
             return None
-        if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        # NumPy calls its own bool_ or bool, by version.
+        if type(value).__name__ in ("bool", "bool_"):
             return bool(value)
         raise self.refuse(value)
 
@@ -121,15 +141,10 @@ class Positions(_State):
         if value is None and self.optional:
             return None
         single = as_int(value)
-        if single is not None:
-            value = (single,)
-        if isinstance(value, str) or not isinstance(value, Iterable):
+        numbers = _positions(value if single is None else (single,))
+        if numbers is None:
             raise self.refuse(value)
-        given = list(value)
-        numbers = [as_int(item) for item in given]
-        if any(number is None or number < 0 for number in numbers):
-            raise self.refuse(value)
-        return tuple(dict.fromkeys(number for number in numbers if number is not None))
+        return tuple(dict.fromkeys(numbers))
 
 
 class Links(_State):
@@ -142,12 +157,13 @@ class Links(_State):
 
     def validate(self, obj: Any, value: Any) -> tuple[tuple[int, int], ...]:
         """Return the pairs, sorted."""
-        if isinstance(value, str) or not isinstance(value, Iterable):
+        given = _items(value)
+        if given is None:
             raise self.refuse(value)
         pairs: set[tuple[int, int]] = set()
-        for item in value:
-            pair = [as_int(part) for part in item] if isinstance(item, Iterable) else []
-            if len(pair) != 2 or pair[0] is None or pair[1] is None or min(pair[0], pair[1]) < 0:
+        for item in given:
+            pair = _positions(item)
+            if pair is None or len(pair) != 2:
                 raise self.refuse(item)
             pairs.add((pair[0], pair[1]))
         return tuple(sorted(pairs))
@@ -155,6 +171,29 @@ class Links(_State):
 
 def as_int(value: object) -> int | None:
     """Return ``value`` as an int where it is a whole number of any integer type, else None."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    return None
+    if type(value).__name__ in ("bool", "bool_"):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _positions(value: object) -> list[int] | None:
+    """Return the ints that a collection holds, None where it holds anything else."""
+    items = _items(value)
+    if items is None:
+        return None
+    numbers = [number for number in map(as_int, items) if number is not None and number >= 0]
+    return numbers if len(numbers) == len(items) else None
+
+
+def _items(value: object) -> list[Any] | None:
+    """Return what a collection holds, None for text, mappings and what is no collection."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        return None
+    try:
+        return list(value)
+    except TypeError:
+        # An array without axes calls itself iterable.
+        return None

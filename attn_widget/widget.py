@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import traitlets
 
-from . import _assets, protocol
-from .answers import answer
+from . import _assets
+from .answers import hovered_at, reply
 from .attention import Attention
-from .codec import wire_dtype
-from .content import describe, describe_block
+from .content import block_room, describe, describe_block
+from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps, as_maps, unknown_keyword
 from .scale import SCALES
-from .filters import Filter
-from .selection import LinesState, Row, select_rows, to_frame
+from .selection import LinesState, Row, select_frame, select_rows
 from .slices import block_plan, can_merge_words, read_block
-from .traits import Choice, Links, Position, Positions, Share, Switch, refuse
+from .traits import (
+    Choice,
+    Links,
+    Name,
+    Position,
+    Positions,
+    Share,
+    StateError,
+    Switch,
+    refuse,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +35,6 @@ if TYPE_CHECKING:
 
     from .figure import Snapshot
 
-_log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())
-
 VIEWS: Final = ("lines",)
 
 
@@ -39,28 +42,24 @@ class AttentionWidget(anywidget.AnyWidget):
     """Attention maps, drawn as lines from queries to the keys they attend to.
 
     Every keyword is a trait: set it and the page follows, observe it and Python follows the page.
+    A widget and its maps stay in memory until it is closed: by :meth:`close`, or by the end of a
+    ``with`` block.
 
     Args:
         maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
         view: ``"lines"``.
-        **state: any other trait of the widget, see below.
+        **state: any other trait of the widget, see below; also ``layout`` of ipywidgets.
 
     Raises:
         TypeError: for an unknown keyword, or ``maps`` of another type.
         StateError: for a value out of range; the message says what was expected and what came.
     """
 
-    if _assets.watched():
-        _esm = _assets.MODULE
-    else:
-
-        @property
-        def _esm(self) -> str:
-            return _assets.module_text()
+    _esm = _assets.module()
 
     view = Choice(VIEWS, "lines")
     """Which view is shown."""
-    map = traitlets.Unicode("").tag(sync=True)
+    map = Name("")
     """Name of the map shown."""
     step = Position(0)
     """Which step of a list of maps is shown."""
@@ -68,9 +67,9 @@ class AttentionWidget(anywidget.AnyWidget):
     """Layer shown."""
     heads = Positions(optional=True)
     """Heads shown; ``()`` means all, None none."""
-    combine = Choice(("each", "mean", "max"), "each")
+    combine = Choice(COMBINES, "each")
     """One colour a head, or heads merged by their mean or maximum."""
-    direction = Choice(("attends_to", "attended_by"), "attends_to")
+    direction = Choice(DIRECTIONS, "attends_to")
     """Whether filters and row scales work on each query's keys or on each key's queries."""
     pinned_queries = Positions()
     """Queries whose lines stay: the locked selection."""
@@ -82,7 +81,7 @@ class AttentionWidget(anywidget.AnyWidget):
     """Draw only weights of at least this magnitude."""
     top_k = Position(None, least=1, optional=True)
     """Draw at most this many keys of each query; None for no limit."""
-    special = Choice(("show", "hide", "renormalise"), "show")
+    special = Choice(SPECIALS, "show")
     """What to do with special positions."""
     words = Switch(False)
     """Merge sub-words: summed over keys, averaged over queries."""
@@ -112,12 +111,15 @@ class AttentionWidget(anywidget.AnyWidget):
             if name not in known:
                 raise unknown_keyword(name, known)
         self._maps: Maps = as_maps(maps)
+        self._sent: Attention | None = None
         self._revision = 0
         self._picture: tuple[object, bytes] | None = None
         state.setdefault("map", next(iter(self._maps)))
         if view is not None:
             state["view"] = view
+        own_layout = "layout" not in state
         super().__init__(**state)
+        self._own_layout = self.layout if own_layout else None
 
     @classmethod
     def _state_names(cls) -> list[str]:
@@ -131,8 +133,20 @@ class AttentionWidget(anywidget.AnyWidget):
         """Open the channel to the page, with the first block of weights on board."""
         if self.comm is None:
             self._send_map()
-            self.on_msg(self._answer)
+            self.on_msg(self._receive)
         super().open()
+
+    def close(self) -> None:
+        """Close the channel: views leave the page, and nothing holds the widget any more."""
+        super().close()
+        if self._own_layout is not None:
+            self._own_layout.close()
+
+    def __enter__(self) -> AttentionWidget:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- the map shown ------------------------------------------------------------------------
 
@@ -144,7 +158,10 @@ class AttentionWidget(anywidget.AnyWidget):
     @property
     def attention(self) -> Attention:
         """The map shown."""
-        return self._maps[self.map][self.step]
+        steps = self._maps[self.map]
+        # While the name has changed and the step has yet to follow, the nearest step counts.
+        shown: Attention = steps[min(self.step, len(steps) - 1)]
+        return shown
 
     @property
     def shown_heads(self) -> tuple[int, ...]:
@@ -158,42 +175,54 @@ class AttentionWidget(anywidget.AnyWidget):
 
         Args:
             maps: as for the widget itself.
+
+        Raises:
+            TypeError: for ``maps`` of another type.
+            ValueError: if there are none.
         """
         replaced = as_maps(maps)
-        with self.hold_sync(), self.hold_trait_notifications():
-            self._maps = replaced
-            if self.map not in replaced:
-                self.map = next(iter(replaced))
-            self._fit_state()
-        self._send_map()
+        with self.hold_sync():
+            with self.hold_trait_notifications():
+                self._maps, self._sent = replaced, None
+                if self.map not in replaced:
+                    self.map = next(iter(replaced))
+                self._fit_state()
+            self._show_map()
 
     def _fit_state(self) -> None:
+        attention = self.attention
+        layers, heads, queries, keys = attention.shape
         self.step = min(self.step, len(self._maps[self.map]) - 1)
-        layers, heads, queries, keys = self.attention.shape
         self.layer = max(0, min(self.layer, layers - 1))
         if self.heads:
             self.heads = tuple(head for head in self.heads if head < heads)
         self.pinned_queries = tuple(index for index in self.pinned_queries if index < queries)
         self.pinned_keys = tuple(index for index in self.pinned_keys if index < keys)
         self.links = tuple(pair for pair in self.links if pair[0] < queries and pair[1] < keys)
+        self.words = self.words and can_merge_words(attention)
+
+    def _show_map(self) -> None:
+        """Let the state fit the map shown and send the map, once however many traits changed."""
+        if self.comm is None or self.attention is self._sent:
+            return
+        with self.hold_sync():
+            self._fit_state()
+            if self.attention is not self._sent:
+                self._send_map()
 
     def _send_map(self) -> None:
         """Send what is on screen: the map's description, and the weights drawn first."""
+        self._sent = self.attention
         self._revision += 1
-        content = {
-            "v": protocol.VERSION,
-            "revision": self._revision,
-            "maps": list(self._maps),
-            "steps": len(self._maps[self.map]),
-            **describe(self.attention),
-        }
+        content = describe(self._sent, self._revision, list(self._maps), len(self._maps[self.map]))
         with self.hold_sync():
             self._content = content
-            self._send_block()
+            self._send_block(block_room(content))
 
-    def _send_block(self) -> None:
+    def _send_block(self, room: int) -> None:
         attention = self.attention
-        layers, queries = block_plan(attention, self.layer, min(self.pinned_queries, default=0))
+        focus = min(self.pinned_queries, default=0)
+        layers, queries = block_plan(attention, self.layer, focus, room)
         held = self._block
         if (
             held.get("revision") == self._revision
@@ -202,21 +231,17 @@ class AttentionWidget(anywidget.AnyWidget):
         ):
             return
         block = read_block(attention, layers, queries)
-        packed = describe_block(block, wire_dtype(attention.dtype))
-        self._block = {"revision": self._revision, **packed}
+        self._block = {"revision": self._revision, **describe_block(block, attention.dtype)}
 
     @traitlets.observe("map", "step")
     def _map_changed(self, _: Any) -> None:
-        if self.comm is None:
-            return
-        with self.hold_sync():
-            self._fit_state()
-            self._send_map()
+        self._show_map()
 
     @traitlets.observe("layer")
     def _layer_changed(self, _: Any) -> None:
-        if self.comm is not None:
-            self._send_block()
+        # A layer that changes with its map travels with it.
+        if self.comm is not None and self.attention is self._sent:
+            self._send_block(block_room({}))
 
     # --- what is refused ----------------------------------------------------------------------
 
@@ -233,7 +258,8 @@ class AttentionWidget(anywidget.AnyWidget):
 
     @traitlets.validate("layer")
     def _valid_layer(self, proposal: Any) -> int:
-        return self._below("layer", proposal["value"], self.attention.shape[0])
+        # A map without layers shows its first one, which is empty.
+        return self._below("layer", proposal["value"], max(1, self.attention.shape[0]))
 
     @traitlets.validate("heads", "pinned_queries", "pinned_keys")
     def _valid_positions(self, proposal: Any) -> tuple[int, ...] | None:
@@ -261,41 +287,28 @@ class AttentionWidget(anywidget.AnyWidget):
 
     @staticmethod
     def _below(name: str, value: int, length: int) -> int:
-        if not 0 <= value < max(length, 1):
-            raise refuse(name, f"within 0 and {length - 1}", value)
+        if not 0 <= value < length:
+            raise refuse(name, f"within 0 and {length - 1}" if length else "empty", value)
         return value
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what the page has set; what does not fit the map is put right in the page."""
+        try:
+            super().set_state(sync_data)
+        except StateError:
+            # A page that has yet to hear of new maps may point beyond them.
+            self.send_state([name for name in sync_data if name in self.keys])
 
     # --- what the page asks for ---------------------------------------------------------------
 
-    def _answer(self, _: Any, request: Any, __: Any) -> None:
-        """Answer a request of the page; an error is an answer too."""
-        if not isinstance(request, dict):
+    def _receive(self, _: Any, message: Any, __: Any) -> None:
+        if not isinstance(message, dict):
             return
-        if request.get("kind") == "hover":
-            self._report_hover(request.get("hovered"))
+        if message.get("kind") == "hover":
+            if self.observe_hover:
+                self.set_trait("hovered", hovered_at(message.get("hovered")))
             return
-        envelope = {"v": protocol.VERSION, "id": request.get("id"), "revision": self._revision}
-        try:
-            if request.get("v") != protocol.VERSION:
-                raise ValueError(
-                    f"the page speaks version {request.get('v')!r} and the kernel version "
-                    f"{protocol.VERSION}: reload the page"
-                )
-            fields, arrays = answer(self.attention, request)
-        except Exception as error:
-            _log.exception("request %r failed", request.get("kind"))
-            self.send({**envelope, "ok": False, "error": f"{type(error).__name__}: {error}"})
-            return
-        described = {
-            name: {"dtype": packed["dtype"], "shape": packed["shape"]}
-            for name, packed in arrays.items()
-        }
-        buffers = [packed["data"] for packed in arrays.values()]
-        self.send({**envelope, "ok": True, **fields, "arrays": described}, buffers)
-
-    def _report_hover(self, hovered: Any) -> None:
-        if self.observe_hover:
-            self.set_trait("hovered", hovered if isinstance(hovered, dict) else None)
+        self.send(*reply(self.attention, message, self._revision))
 
     @traitlets.observe("observe_hover")
     def _observe_hover_changed(self, change: Any) -> None:
@@ -333,7 +346,11 @@ class AttentionWidget(anywidget.AnyWidget):
         Returns:
             Rows ``(layer, head, query, query_label, key, key_label, weight)``, by head, query and
             key. ``head`` is ``"mean"`` or ``"max"`` where heads are combined. With words merged,
-            positions are those of a word's first token.
+            positions are those of a word's first token. With nothing pinned, all that the filters
+            keep.
+
+        Raises:
+            ValueError: for more than a million rows; :meth:`to_frame` holds them.
         """
         return select_rows(self.attention, self.lines_state())
 
@@ -343,7 +360,7 @@ class AttentionWidget(anywidget.AnyWidget):
         Raises:
             ImportError: if pandas is not installed.
         """
-        return to_frame(self.selection())
+        return select_frame(self.attention, self.lines_state())
 
     # --- pictures -----------------------------------------------------------------------------
 
@@ -390,13 +407,3 @@ class AttentionWidget(anywidget.AnyWidget):
             f"AttentionWidget(view={self.view!r}, map={self.map!r}, layers={layers}, "
             f"heads={heads}, queries={queries}, keys={keys})"
         )
-
-    # --- lifetime -----------------------------------------------------------------------------
-
-    @contextmanager
-    def closing(self) -> Iterator[AttentionWidget]:
-        """Close the widget at the end of a ``with`` block."""
-        try:
-            yield self
-        finally:
-            self.close()

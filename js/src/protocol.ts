@@ -8,7 +8,7 @@ import type { Model } from "./model.ts";
 
 export const VERSION = 1;
 export const WHOLE_BYTES = 2 * 1024 * 1024;
-export const LAYER_BYTES = 4_000_000;
+export const LAYER_BYTES = 3_500_000;
 export const ROWS_BYTES = 1024 * 1024;
 export const MESSAGE_BYTES = 4_000_000;
 export const FOCUS_ABOVE = 200;
