@@ -5,8 +5,8 @@ import type { Lifetime } from "../lifetime.ts";
 import { type Composite, createComposite, type Scene } from "./composite.ts";
 import { begin, pixelRatio, strokeLinks, type Window } from "./draw.ts";
 
-/** Time a frame may spend on the picture. */
-const SLICE_MS = 8;
+/** Time spent on the picture at a stretch: while it is the first nothing else waits. */
+const SLICE_MS = { first: 40, later: 10 };
 
 export interface BaseScene extends Scene {
   readonly links: readonly (readonly [query: number, key: number])[];
@@ -17,6 +17,7 @@ export class BasePicture {
   readonly #lifetime: Lifetime;
   readonly #painted: () => void;
   #drawing: Composite | undefined;
+  #drawn = false;
   #key = "";
   #window: Window | undefined;
 
@@ -47,10 +48,11 @@ export class BasePicture {
     this.#drawing = drawing;
     const proceed = () => {
       if (this.#drawing !== drawing) return;
-      if (!drawing.step(SLICE_MS)) {
-        this.#lifetime.frame(proceed);
+      if (!drawing.step(this.#drawn ? SLICE_MS.later : SLICE_MS.first)) {
+        this.#lifetime.after(0, proceed);
         return;
       }
+      this.#drawn = true;
       this.#drawing = undefined;
       this.#put(drawing, made, window, ratio);
       this.#painted();
