@@ -209,15 +209,14 @@ export function legible(
   return shown;
 }
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/g;
+const LETTER = /\p{L}/gu;
+
 /** True where most letters of the labels are of a right-to-left script. */
 export function isRightToLeft(labels: readonly string[]): boolean {
-  let right = 0;
-  let left = 0;
-  for (const label of labels.slice(0, 200)) {
-    if (/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(label)) right++;
-    else if (/\p{L}/u.test(label)) left++;
-  }
-  return right > left;
+  const text = labels.slice(0, 200).join(" ");
+  const right = text.match(RIGHT_TO_LEFT)?.length ?? 0;
+  return right > 0 && 2 * right > (text.match(LETTER)?.length ?? 0);
 }
 
 const longest = (widths: Float32Array): number => widths.reduce((most, width) => Math.max(most, width), 0);
