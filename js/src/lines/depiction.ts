@@ -79,7 +79,10 @@ export class Depiction {
   /** Given links, as positions on the axes shown. */
   get links(): [query: number, key: number][] {
     const { query, key } = this.#axes;
-    return this.#model.state.links.map(([q, k]) => [unitOf(query, q), unitOf(key, k)]);
+    const [queries, keys] = [query.starts[query.count] as number, key.starts[key.count] as number];
+    return this.#model.state.links
+      .filter(([q, k]) => q < queries && k < keys)
+      .map(([q, k]) => [unitOf(query, q), unitOf(key, k)]);
   }
 
   get account(): Account {
@@ -130,6 +133,7 @@ export class Depiction {
     const { state } = this.#model;
     const found = picture.rowSelection(this.#store, state, this.#axes, focus);
     if (found) return found.edges;
+    if (picture.unknowable(state, this.#axes, focus)) return undefined;
     const side = picture.sideOf(focus);
     for (const position of focus[side]) {
       const tokens = tokensOf(this.#axes[side], position);
@@ -141,9 +145,10 @@ export class Depiction {
 
   /** Why the lines of a focus have not come; undefined while they are here or on their way. */
   failureOf(focus: picture.Focus): string | undefined {
+    const { state } = this.#model;
     const side = picture.sideOf(focus);
     const tokens = focus[side].flatMap((position) => tokensOf(this.#axes[side], position));
-    return this.#store.refusal(this.#model.state.layer, side, tokens);
+    return picture.unknowable(state, this.#axes, focus) ?? this.#store.refusal(state.layer, side, tokens);
   }
 
   /** Ask for the rows of positions `[first, last)`, which are likely to be wanted next. */

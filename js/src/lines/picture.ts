@@ -39,9 +39,15 @@ export function shownHeads(content: Content, state: State): readonly number[] {
 
 /** Pinned tokens as positions of the units shown. */
 export const pinnedFocus = (state: State, axes: Axes): Focus => ({
-  query: [...new Set(state.pinned_queries.map((token) => unitOf(axes.query, token)))],
-  key: [...new Set(state.pinned_keys.map((token) => unitOf(axes.key, token)))],
+  query: unitsHolding(axes.query, state.pinned_queries),
+  key: unitsHolding(axes.key, state.pinned_keys),
 });
+
+/** State may come before the map it belongs to: tokens that the axis lacks are left out. */
+function unitsHolding(units: Units, tokens: readonly number[]): number[] {
+  const length = units.starts[units.count] as number;
+  return [...new Set(tokens.filter((token) => token < length).map((token) => unitOf(units, token)))];
+}
 
 export function optionsOf(content: Content, state: State, axes: Axes, full: number): SelectOptions {
   return {
@@ -65,13 +71,20 @@ export function wholeSelection(store: Store, state: State, axes: Axes): Selectio
   return selectEdges(combineHeads(merged, options.heads, state.combine), options);
 }
 
+/** Why the lines of a focus can't be known from rows, where they can't. */
+export function unknowable(state: State, axes: Axes, focus: Focus): string | undefined {
+  if (state.special !== "renormalise" || sideOf(focus) === "query") return undefined;
+  if (axes.query.special.length + axes.key.special.length === 0) return undefined;
+  return "Renormalised weights need the whole row of each query: hover a query, or only hide special tokens.";
+}
+
 /**
  * The lines of the positions in focus, from the rows that are here; undefined while one is missing.
  * Filters then work along the rows at hand, since no other weights are known.
  */
 export function rowSelection(store: Store, state: State, axes: Axes, focus: Focus): Selection | undefined {
   const content = store.content;
-  if (!content) return undefined;
+  if (!content || unknowable(state, axes, focus)) return undefined;
   const side = sideOf(focus);
   const positions = focus[side];
   const tokens = positions.flatMap((position) => tokensOf(axes[side], position));

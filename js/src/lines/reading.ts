@@ -134,7 +134,8 @@ function verb(side: Side, count: number): string {
   return side === "query" ? "attend to" : "are attended by";
 }
 
-function listed(labels: readonly string[]): Piece[] {
+/** The tokens in focus, the first few by name. */
+export function listed(labels: readonly string[]): Piece[] {
   const first = labels.slice(0, 3);
   const pieces = first.flatMap((label, i): Piece[] => [
     ...(i > 0 ? [{ text: " + " }] : []),

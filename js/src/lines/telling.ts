@@ -4,7 +4,7 @@ import type { State } from "../model.ts";
 import type { Side } from "../store.ts";
 import type { Target } from "./gestures.ts";
 import { type Axes, type Focus, isEmpty, jointsOf, NO_FOCUS } from "./picture.ts";
-import { lineSentence, type Piece, sentence } from "./reading.ts";
+import { lineSentence, listed, type Piece, sentence } from "./reading.ts";
 import { COMBINED, type Edges } from "./scene.ts";
 
 /** What is hovered, as `AttentionWidget.hovered` holds it; positions are tokens. */
@@ -34,10 +34,7 @@ export function tell({ axes, focus, edges, heads, combine, focusOnly, failure }:
   const other: Side = side === "query" ? "key" : "query";
   const named = focus[side].map((position) => axes[side].labels[position] ?? "");
   if (!edges) {
-    return [
-      ...named.map((text): Piece => ({ text, strong: true })),
-      { text: ` — ${failure ?? "loading …"}` },
-    ];
+    return [...listed(named), { text: ` — ${failure ?? "loading …"}` }];
   }
   if (edges.count === 1 && focus.query.length === 1 && focus.key.length === 1) {
     const [query, key] = [edges.query[0] as number, edges.key[0] as number];
