@@ -192,7 +192,7 @@ def select_edges(
         strength=strengths[head, query, key],
         total=float(finite.sum()),
         kept=float(finite[head, query, key].sum()),
-        special=float(finite[:, :, list(key_special)].sum()),
+        special=float(finite[:, :, sorted(set(key_special))].sum()),
         missing=int(np.isnan(original).sum()),
     )
 

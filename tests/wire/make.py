@@ -64,7 +64,8 @@ def softmax_map(heads: int, queries: int, keys: int, seed: int) -> NDArray[np.fl
     """Make weights whose rows nearly sum to 1, rounded so that they read well."""
     scores = np.random.default_rng(seed).normal(scale=2.0, size=(heads, queries, keys))
     weights = np.exp(scores)
-    return (weights / weights.sum(axis=2, keepdims=True)).round(3).astype(np.float32)
+    shares = (weights / weights.sum(axis=2, keepdims=True)).round(3)
+    return np.asarray(shares, dtype=np.float32)
 
 
 PLAIN: Final = softmax_map(2, 3, 4, seed=1)
@@ -113,6 +114,7 @@ def edges_case(name: str, weights: NDArray[np.float32], **options: Any) -> Case:
             "strength": [number(value) for value in edges.strength],
             "total": float(f"{edges.total:.12g}"),
             "kept": float(f"{edges.kept:.12g}"),
+            "special": float(f"{edges.special_share:.12g}"),
             "missing": edges.missing,
         },
     }
@@ -131,7 +133,9 @@ def edges_cases() -> list[Case]:
         edges_case("no mass", PLAIN, mass=0.0),
         edges_case("half the mass of keys", PLAIN, mass=0.5, direction="attended_by"),
         edges_case("half the mass of ties", TIES, mass=0.5),
-        edges_case("half the mass of ties between queries", TIES, mass=0.5, direction="attended_by"),
+        edges_case(
+            "half the mass of ties between queries", TIES, mass=0.5, direction="attended_by"
+        ),
         edges_case("threshold", PLAIN, threshold=0.1),
         edges_case("threshold equal to weights", ODD, threshold=0.7),
         edges_case("threshold above all", PLAIN, threshold=1e300),
@@ -142,9 +146,7 @@ def edges_cases() -> list[Case]:
         edges_case("special hidden", PLAIN, special="hide", **special),
         edges_case("special renormalised", PLAIN, special="renormalise", **special),
         edges_case("no special to renormalise", PLAIN, special="renormalise"),
-        edges_case(
-            "all keys special", PLAIN, special="renormalise", key_special=[0, 1, 2, 3]
-        ),
+        edges_case("all keys special", PLAIN, special="renormalise", key_special=[0, 1, 2, 3]),
         edges_case("signs don't cancel", SIGNED, special="renormalise", key_special=[3]),
         edges_case("signed", SIGNED, full=2.25),
         edges_case("signed mass", SIGNED, full=2.25, mass=0.6),
@@ -163,10 +165,20 @@ def edges_cases() -> list[Case]:
         edges_case("one", np.ones((1, 1, 1), np.float32)),
     ]
     cases += [
-        edges_case(f"{scale} scale, {direction}", weights, scale=scale, direction=direction, full=full)
+        edges_case(
+            f"{scale} scale, {direction}, {name}",
+            weights,
+            scale=scale,
+            direction=direction,
+            full=full,
+        )
         for scale in SCALES
         for direction in ("attends_to", "attended_by")
-        for weights, full in ((PLAIN, 1.0), (ODD, 1.0), (SIGNED, 2.25))
+        for name, weights, full in (
+            ("plain", PLAIN, 1.0),
+            ("odd", ODD, 1.0),
+            ("signed", SIGNED, 2.25),
+        )
     ]
     combined = [
         *product(
@@ -318,7 +330,7 @@ def arrays() -> dict[str, tuple[NDArray[Any], str]]:
 
 
 def array_files() -> dict[str, bytes]:
-    """Make a ``.json`` of dtype, shape and flat C-ordered values, and a ``.bin``, for each array."""
+    """Make a ``.json`` of dtype, shape and flat values, and a ``.bin``, for each array."""
     files = {}
     for name, (values, dtype) in arrays().items():
         packed = pack(values, dtype)
