@@ -8,10 +8,17 @@ import type { Selection } from "./edges.ts";
 import { type Axes, shownHeads } from "./picture.ts";
 import { type Fog, Mark } from "./scene.ts";
 
+interface Wanted {
+  readonly key: string;
+  readonly revision: number;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 export class WholeRequest {
   readonly #store: Store;
   readonly #changed: () => void;
-  #asked = "";
+  #wanted: Wanted | undefined;
+  #asking = false;
   #held = "";
   #selection: Selection | undefined;
   #fog: Fog | undefined;
@@ -23,11 +30,11 @@ export class WholeRequest {
   }
 
   get selection(): Selection | undefined {
-    return this.#held === this.#asked ? this.#selection : undefined;
+    return this.#held === this.#wanted?.key ? this.#selection : undefined;
   }
 
   get fog(): Fog | undefined {
-    return this.#held === this.#asked ? this.#fog : undefined;
+    return this.#held === this.#wanted?.key ? this.#fog : undefined;
   }
 
   get failure(): string | undefined {
@@ -55,53 +62,69 @@ export class WholeRequest {
       shape: [axes.query.count, axes.key.count],
       limit: EDGES_LIMIT,
     };
-    const key = JSON.stringify([content.revision, fields]);
-    if (key === this.#asked) return;
-    this.#asked = key;
+    const { revision } = content;
+    const key = JSON.stringify([revision, fields]);
+    if (key === this.#wanted?.key) return;
+    this.#wanted = { key, revision, fields };
     this.#failure = undefined;
-    this.#store
-      .edges(fields)
-      .then((reply) => {
-        if (key !== this.#asked) return;
+    void this.#ask();
+  }
+
+  /** Asks for one picture at a time: of those wanted meanwhile, as while a slider is dragged, for the last. */
+  async #ask(): Promise<void> {
+    const asked = this.#wanted;
+    if (this.#asking || !asked || asked.key === this.#held) return;
+    this.#asking = true;
+    try {
+      const reply = await this.#store.edges(asked.fields);
+      if (asked === this.#wanted) {
+        if (reply.revision !== asked.revision)
+          throw new Error("The map has changed: waiting for the new one.");
         this.#take(reply);
-        this.#held = key;
-      })
-      .catch((error: unknown) => {
-        if (key !== this.#asked) return;
+        this.#held = asked.key;
+      }
+    } catch (error) {
+      if (asked === this.#wanted) {
         this.#failure =
           error instanceof NoKernel
             ? "This layer is not stored in the page and needs a running kernel."
             : String(error instanceof Error ? error.message : error);
-      })
-      .finally(() => this.#changed());
+      }
+    }
+    this.#asking = false;
+    if (asked === this.#wanted) this.#changed();
+    else void this.#ask();
   }
 
   #take({ fields, arrays }: Reply): void {
-    const weight = (arrays.weight?.values ?? new Float32Array(0)) as Float32Array;
-    const [, rows = 0, cols = 0] = arrays.fog?.shape ?? [];
-    const fog = (arrays.fog?.values ?? new Float32Array(0)) as Float32Array;
-    const heads = fields.fog_heads as number[];
-    this.#fog = {
-      rows,
-      cols,
-      heads: heads.map((head, i) => ({
-        head,
-        strength: fog.subarray(i * rows * cols, (i + 1) * rows * cols),
-      })),
+    const array = <T>(name: string): { readonly shape: readonly number[]; readonly values: T } => {
+      const found = arrays[name];
+      if (!found) throw new Error(`The kernel sent no ${name}.`);
+      return found as { readonly shape: readonly number[]; readonly values: T };
     };
-    this.#selection = {
-      edges: {
-        count: weight.length,
-        query: arrays.query?.values as Uint32Array,
-        key: arrays.key?.values as Uint32Array,
-        head: arrays.head?.values as Uint16Array,
+    const weight = array<Float32Array>("weight").values;
+    const edges = {
+      count: weight.length,
+      query: array<Uint32Array>("query").values,
+      key: array<Uint32Array>("key").values,
+      head: array<Uint16Array>("head").values,
+      weight,
+      strength: array<Float32Array>("strength").values,
+      mark: Uint8Array.from(
         weight,
-        strength: arrays.strength?.values as Float32Array,
-        mark: Uint8Array.from(
-          weight,
-          (w) => (w < 0 ? Mark.negative : 0) | (Math.abs(w) === Infinity ? Mark.infinite : 0),
-        ),
-      },
+        (w) => (w < 0 ? Mark.negative : 0) | (Math.abs(w) === Infinity ? Mark.infinite : 0),
+      ),
+    };
+    const { shape, values: strength } = array<Float32Array>("fog");
+    const [, rows = 0, cols = 0] = shape;
+    const size = rows * cols;
+    const heads = (fields.fog_heads as number[]).map((head, i) => ({
+      head,
+      strength: strength.subarray(i * size, (i + 1) * size),
+    }));
+    this.#fog = { rows, cols, heads };
+    this.#selection = {
+      edges,
       total: fields.total as number,
       kept: fields.kept as number,
       missing: fields.missing as number,
