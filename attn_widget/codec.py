@@ -53,7 +53,7 @@ def wire_dtype(dtype: np.dtype[Any]) -> str:
 
     Float16 stays float16. Everything else travels as float32, the precision of the contract.
     """
-    return "f2" if dtype == np.float16 else "f4"
+    return "f2" if dtype.type is np.float16 else "f4"
 
 
 def _check_range(values: NDArray[Any], dtype: str) -> None:
@@ -70,8 +70,8 @@ def _check_range(values: NDArray[Any], dtype: str) -> None:
         finite.size and (finite.min() < low or finite.max() > high)
     ):
         raise ValueError(
-            f"values must lie within {low:.9g} and {high:.9g} to travel as {dtype}; "
-            f"got {values.min():.9g} to {values.max():.9g}"
+            f"values must lie within {low:.10g} and {high:.10g} to travel as {dtype}; "
+            f"got {values.min():.10g} to {values.max():.10g}"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import protocol
 from .attention import Attention
+from .codec import wire_dtype
 from .filters import Edges, Filter, join_edges, merge_heads, select_edges, take_edges
 from .scale import full_value
 
@@ -49,7 +50,7 @@ def can_merge_words(attention: Attention) -> bool:
 
 def element_bytes(attention: Attention) -> int:
     """Return the bytes one weight takes on the wire."""
-    return 2 if attention.dtype == np.float16 else 4
+    return 2 if wire_dtype(attention.dtype) == "f2" else 4
 
 
 def block_plan(

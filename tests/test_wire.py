@@ -29,9 +29,9 @@ def number(value: float | str | None) -> float:
 
 def same(left: Any, right: Any) -> bool:
     """Compare JSON values, floats to within what libraries of mathematics differ by."""
-    if isinstance(left, dict):
+    if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    if isinstance(left, list):
+    if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, float) and isinstance(right, float):
         return math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-6 * (left != 0))
