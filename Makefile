@@ -52,9 +52,10 @@ test-py: $(VENV)/.dev
 test-wheel: $(VENV)/.dev
 	$(PYTEST) tests/distribution
 
+# Old releases use what newer ones of their own dependencies deprecate.
 test-lowest: $(LOWEST)/.installed
 	@cat $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python -m pytest --ignore tests/hosts --ignore tests/distribution
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning --ignore tests/hosts --ignore tests/distribution
 
 test-hosts: $(VENV)/.dev
 	browser=$$(scripts/chromium.sh) && CHROMIUM_PATH="$$browser" $(PYTEST) tests/hosts
@@ -89,7 +90,7 @@ $(LOWEST)/.installed: pyproject.toml hatch_build.py scripts/lowest.py | $(BUNDLE
 	rm -rf $(LOWEST)
 	$(LOWEST_PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python scripts/lowest.py > $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python $(PIP_INSTALL) --requirement $(LOWEST)/lowest.txt pytest hypothesis
+	$(LOWEST)/bin/python $(PIP_INSTALL) --requirement $(LOWEST)/lowest.txt hypothesis nbformat pytest
 	$(LOWEST)/bin/python $(PIP_INSTALL) --no-deps --editable .
 	touch $@
 

@@ -37,7 +37,7 @@ from importlib.metadata import version
 import numpy as np
 import attn_widget as aw
 loaded = sorted({name.partition(".")[0] for name in sys.modules})
-widget = aw.AttentionWidget(np.eye(3))
+widget = aw.AttentionWidget(aw.Attention(np.eye(3)))
 print(json.dumps({
     "file": aw.__file__,
     "loaded": loaded,
