@@ -9,6 +9,7 @@ import type { Box, LineGroup, Picture, Text } from "./export.ts";
 import {
   fontSize,
   geometryOf,
+  isRightToLeft,
   LABEL_PITCH,
   type Layout,
   legible,
@@ -33,6 +34,8 @@ export interface Shown {
   readonly focusEdges: Edges | undefined;
   readonly links: readonly (readonly [query: number, key: number])[];
   readonly colour: (head: number) => Rgb;
+  /** Special positions are hidden, and struck through. */
+  readonly hiddenSpecial: boolean;
   /** The exact label of a position. */
   readonly label: (side: Side, position: number) => string;
 }
@@ -70,17 +73,23 @@ const HEADING_HEIGHT = 18;
 const LEGEND_LINE = 17;
 const LEAST_WIDTH = 420;
 const SENTENCE_SIZE = 13;
-/** Mean width of a letter in its text size. */
+const LEGEND_SIZE = 11.5;
+/** Mean width of a letter in its text size, and that of a wide one. */
 const LETTER = 0.54;
+const WIDE_LETTER = 1;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/u;
+
+type Point = Pick<Box, "x" | "y">;
+type Place = Pick<Box, "x" | "y" | "width" | "height">;
 
 export function stillPicture(shown: Shown, words: Words, theme: Theme): Picture {
   const { layout, scroll, axes, focus, focusEdges, base } = shown;
   const ink = INK[theme];
   const width = Math.max(LEAST_WIDTH, layout.viewport.width) + 2 * MARGIN;
-  const perLine = Math.floor((width - 2 * MARGIN) / (SENTENCE_SIZE * LETTER));
-  const sentence = wrap(words.sentence, perLine);
+  const sentence = wrap(words.sentence, (width - 2 * MARGIN) / SENTENCE_SIZE);
   const top = MARGIN + sentence.length * (SENTENCE_HEIGHT - 8) + 8 + HEADING_HEIGHT;
-  const legend = words.legend.flatMap((line) => wrap(line, Math.floor(perLine * 1.15)));
+  const legend = words.legend.flatMap((line) => wrap(line, (width - 2 * MARGIN) / LEGEND_SIZE));
   const below = top + layout.viewport.height + 10;
   const height = below + legend.length * LEGEND_LINE + MARGIN;
 
@@ -92,7 +101,7 @@ export function stillPicture(shown: Shown, words: Words, theme: Theme): Picture 
   });
   legend.forEach((text, i) => {
     const y = below + 12 + i * LEGEND_LINE;
-    texts.push({ x: MARGIN, y, align: "left", text, size: 11.5, colour: ink.muted });
+    texts.push({ x: MARGIN, y, align: "left", text, size: LEGEND_SIZE, colour: ink.muted });
   });
   const joints = focusEdges ? jointsOf(focusEdges, focus, axes) : {};
   for (const side of ["query", "key"] as const) {
@@ -159,10 +168,10 @@ function headings({ layout }: Shown, side: Side, top: number, colour: Rgb, texts
 }
 
 function tokens(
-  { layout, scroll, axes, colour, focus, pinned }: Shown,
+  { layout, scroll, axes, colour, focus, pinned, hiddenSpecial }: Shown,
   side: Side,
   joint: Joint | undefined,
-  origin: { x: number; y: number },
+  origin: Point,
   ink: (typeof INK)["light"],
   boxes: Box[],
   texts: Text[],
@@ -177,7 +186,9 @@ function tokens(
   const active = new Set(focus[side]);
   const numbered = joint ? legible(layout, place, joint.strengths, LEAST_NUMBER) : new Set<number>();
   for (let position = first; position < last; position++) {
-    const box = boxOf(layout, place, position, offset, origin);
+    const whole = boxOf(layout, place, position, offset, origin);
+    const box = cut(whole, layout, origin);
+    if (box.width < Math.min(whole.width, 2 * size) || box.height < whole.height / 2) continue;
     const tint = joint?.strengths[position] ?? 0;
     const isPinned = locked.has(position);
     if (tint > 0) {
@@ -193,15 +204,15 @@ function tokens(
       boxes.push({ ...box, radius: 4, fill: ink.soft, opacity: 1, stroke: ink.accent });
     }
     const middle = box.y + box.height / 2 + size * 0.36;
-    const room = Math.max(1, Math.floor((box.width - 10) / (size * LETTER)));
     const label = axes[side].labels[position] ?? "";
-    const text = label.length > room + 2 ? `${label.slice(0, room)}…` : label;
     const special = axes[side].special.includes(position);
     const words = {
-      text,
+      text: fitting(label, (box.width - 10) / size),
       size,
-      colour: special ? ink.muted : ink.text,
+      colour: special && !isPinned ? ink.muted : ink.text,
       bold: isPinned || active.has(position),
+      struck: special && hiddenSpecial,
+      rtl: isRightToLeft([label]),
     };
     const align = layout.vertical ? (side === "query" ? "right" : "left") : "center";
     const x =
@@ -216,13 +227,7 @@ function tokens(
   }
 }
 
-function boxOf(
-  layout: Layout,
-  place: SideLayout,
-  position: number,
-  scroll: number,
-  origin: { x: number; y: number },
-): { x: number; y: number; width: number; height: number } {
+function boxOf(layout: Layout, place: SideLayout, position: number, scroll: number, origin: Point): Place {
   const extent = place.extents[position] as number;
   const start = (place.centres[position] as number) - extent / 2 - scroll;
   if (layout.vertical) {
@@ -233,12 +238,47 @@ function boxOf(
   return { x: origin.x + start, y: origin.y + top, width: extent, height: place.size - number };
 }
 
-/** Lines of at most `most` letters, broken at spaces. */
-function wrap(text: string, most: number): string[] {
+/** The part of a box that is in sight. */
+function cut({ x, y, width, height }: Place, { viewport }: Layout, origin: Point): Place {
+  const left = Math.max(x, origin.x);
+  const top = Math.max(y, origin.y);
+  const right = Math.min(x + width, origin.x + viewport.width);
+  const bottom = Math.min(y + height, origin.y + viewport.height);
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/** Width of a letter in its text size; files have no font to measure with. */
+const letterWidth = (letter: string): number => (WIDE.test(letter) ? WIDE_LETTER : LETTER);
+const widthOf = (text: string): number => [...text].reduce((sum, letter) => sum + letterWidth(letter), 0);
+
+/** As much of a text as fits, in its text size. */
+function fitting(text: string, room: number): string {
+  if (widthOf(text) <= room + LETTER) return text;
+  return `${pieces(text, Math.max(WIDE_LETTER, room - LETTER))[0]}…`;
+}
+
+/** A text cut into pieces that fit, wherever they end. */
+function pieces(text: string, room: number): string[] {
+  const found: string[] = [];
+  let width = Infinity;
+  for (const letter of text) {
+    const more = letterWidth(letter);
+    if (width + more > room) {
+      found.push("");
+      width = 0;
+    }
+    found[found.length - 1] += letter;
+    width += more;
+  }
+  return found;
+}
+
+/** Lines that fit, broken at spaces, and within words that don't fit a line. */
+function wrap(text: string, room: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > most) {
+  for (const word of text.split(" ").flatMap((long) => pieces(long, room))) {
+    if (line !== "" && widthOf(line) + LETTER + widthOf(word) > room) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;

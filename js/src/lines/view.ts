@@ -132,6 +132,7 @@ export class LinesView {
       pinned,
       focusEdges: this.#focusEdges,
       links,
+      hiddenSpecial: this.#model.state.special !== "show",
       colour: this.#colour,
       label: (side, position) => this.#depiction.label(side, position),
     };
