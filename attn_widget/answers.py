@@ -67,7 +67,7 @@ def answer(attention: Attention, request: Mapping[str, Any]) -> Answer:
             f"{protocol.VERSION}: reload the page"
         )
     kind = request.get("kind")
-    if kind not in _ANSWERS:
+    if not isinstance(kind, str) or kind not in _ANSWERS:
         raise ValueError(f"kind must be one of {', '.join(_ANSWERS)}; got {kind!r}")
     layer = _within(request, "layer", attention.shape[0])
     return _ANSWERS[kind](attention, layer, request)
