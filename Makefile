@@ -14,14 +14,14 @@ BUNDLE := attn_widget/static/widget.js
 SOURCES := $(shell find js/src -type f) js/build.mjs
 NOTEBOOKS := $(wildcard examples/*.ipynb)
 PYTEST := $(BIN)/python -m pytest -p scripts.no_skips
+# Old releases use what newer ones of their own dependencies deprecate.
+LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The versions in constraints.txt run on Python 3.11 and newer; an older one takes what it can get.
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("--constraint constraints.txt" if sys.version_info >= (3, 11) else "")')
 
 .PHONY: demo test build lint types test-py test-js test-wheel test-lowest test-hosts examples format constraints clean
 .DELETE_ON_ERROR:
-
-# ---- use
 
 demo: $(VENV)/.demo
 ifdef HEADLESS
@@ -30,8 +30,7 @@ else
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) examples/quickstart.ipynb
 endif
 
-# ---- checks, the quickest first
-
+# Ordered by how soon they tell.
 test: lint types test-js test-py test-wheel test-lowest examples test-hosts
 
 lint: $(VENV)/.dev node_modules/.installed
@@ -52,10 +51,11 @@ test-py: $(VENV)/.dev
 test-wheel: $(VENV)/.dev
 	$(PYTEST) tests/distribution
 
-# Old releases use what newer ones of their own dependencies deprecate.
 test-lowest: $(LOWEST)/.installed
 	@cat $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning --ignore tests/hosts --ignore tests/distribution
+	$(LOWEST_PYTEST) --ignore tests/hosts --ignore tests/distribution
+	browser=$$(scripts/chromium.sh) && CHROMIUM_PATH="$$browser" $(LOWEST_PYTEST) \
+		tests/hosts/test_jupyter.py -k 'lab- and (pinned or python or again or reloading)'
 
 test-hosts: $(VENV)/.dev
 	browser=$$(scripts/chromium.sh) && CHROMIUM_PATH="$$browser" $(PYTEST) tests/hosts
@@ -63,8 +63,7 @@ test-hosts: $(VENV)/.dev
 examples: $(VENV)/.dev
 	$(BIN)/python scripts/execute.py $(NOTEBOOKS)
 
-# ---- what they stand on; a stamp says that an environment holds what its inputs ask for
-
+# A stamp says that an environment holds what its inputs ask for.
 build: $(BUNDLE)
 
 $(BUNDLE): $(SOURCES) node_modules/.installed
@@ -90,7 +89,8 @@ $(LOWEST)/.installed: pyproject.toml hatch_build.py scripts/lowest.py | $(BUNDLE
 	rm -rf $(LOWEST)
 	$(LOWEST_PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python scripts/lowest.py > $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python $(PIP_INSTALL) --requirement $(LOWEST)/lowest.txt hypothesis nbformat pytest
+	$(LOWEST)/bin/python $(PIP_INSTALL) --requirement $(LOWEST)/lowest.txt \
+		hypothesis jupyterlab nbformat pytest pytest-playwright
 	$(LOWEST)/bin/python $(PIP_INSTALL) --no-deps --editable .
 	touch $@
 
