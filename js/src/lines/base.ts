@@ -36,10 +36,13 @@ export class BasePicture {
     this.#key = "";
   }
 
-  /** Draw a scene unless it is the one drawn last; a drawing under way gives place to it. */
-  draw(key: string, window: Window, scene: () => BaseScene): void {
+  /**
+   * Draw a scene unless it is the one drawn last; a drawing under way gives place to it. Only what is
+   * `complete` counts as painted: the rest has lines still to come.
+   */
+  draw(key: string, window: Window, complete: boolean, scene: () => BaseScene): void {
     const ratio = pixelRatio(window);
-    const full = JSON.stringify([key, window, ratio]);
+    const full = JSON.stringify([key, window, ratio, complete]);
     if (full === this.#key) return;
     this.#key = full;
     this.#window = window;
@@ -52,10 +55,10 @@ export class BasePicture {
         this.#lifetime.after(0, proceed);
         return;
       }
-      this.#drawn = true;
+      this.#drawn ||= complete;
       this.#drawing = undefined;
       this.#put(drawing, made, window, ratio);
-      this.#painted();
+      if (complete) this.#painted();
     };
     proceed();
   }

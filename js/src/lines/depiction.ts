@@ -104,8 +104,18 @@ export class Depiction {
     if (query.count === 0 || key.count === 0) return "This map is empty: it has no positions.";
     if (content.layers === 0 || content.heads === 0) return "This map has no layers or heads.";
     if (this.#store.failure) return this.#store.failure;
-    if (this.focusOnly || this.base) return null;
+    if (!this.waiting) return null;
     return this.#whole.failure ?? "loading this layer …";
+  }
+
+  /** True while lines that are wanted are not here. */
+  get waiting(): boolean {
+    return !this.focusOnly && !this.base;
+  }
+
+  /** True where there is nothing more to come: all is here, or it failed to come. */
+  get settled(): boolean {
+    return !this.waiting || this.#whole.failure !== undefined || this.#store.failure !== undefined;
   }
 
   /** Follow state and data; returns whether the axes are other ones. */

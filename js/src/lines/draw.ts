@@ -49,28 +49,37 @@ export function begin(
   return context;
 }
 
-/** Stroke lines one by one, weak ones first so that strong ones stay on top. */
+/**
+ * Stroke lines one by one, weak ones first so that strong ones stay on top, and at most the `most`
+ * strongest. Lines too faint to change a pixel are skipped.
+ *
+ * @returns Whether every visible line was stroked.
+ */
 export function strokeEdges(
   context: CanvasRenderingContext2D,
   edges: Edges,
   geometry: Geometry,
   colour: (head: number) => Rgb,
-  opacity = 1,
-): void {
-  const order = Array.from({ length: edges.count }, (_, i) => i);
+  most: number,
+): boolean {
+  const order: number[] = [];
+  for (let i = 0; i < edges.count; i++) {
+    if (lineOpacity(edges.strength[i] as number) >= VISIBLE_OPACITY) order.push(i);
+  }
   order.sort((a, b) => (edges.strength[a] as number) - (edges.strength[b] as number));
+  const all = order.length <= most;
+  if (!all) order.splice(0, order.length - most);
   for (const i of order) {
     const strength = edges.strength[i] as number;
-    const alpha = lineOpacity(strength) * opacity;
-    if (!(alpha >= VISIBLE_OPACITY)) continue;
     const [red, green, blue] = colour(edges.head[i] as number);
-    context.strokeStyle = `rgb(${red} ${green} ${blue} / ${alpha})`;
+    context.strokeStyle = `rgb(${red} ${green} ${blue} / ${lineOpacity(strength)})`;
     context.lineWidth = lineWidth(strength, geometry.pitch);
     context.setLineDash(dash(edges.mark[i] as number));
     tracePath(context, geometry, edges.query[i] as number, edges.key[i] as number);
     context.stroke();
   }
   context.setLineDash([]);
+  return all;
 }
 
 /** A negative weight is dashed, an infinite one dotted. */

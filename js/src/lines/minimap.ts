@@ -1,8 +1,9 @@
 /** The whole length at a glance: strongest lines, what is in focus, and the part in sight. Drag to scroll. */
 
-import { h, set } from "../dom.ts";
+import { cssColour, h, set } from "../dom.ts";
 import { type Lifetime, on } from "../lifetime.ts";
 import { riseAlong } from "./curve.ts";
+import { strongest } from "./fog.ts";
 import type { Layout } from "./layout.ts";
 import type { Focus } from "./picture.ts";
 import type { Joint } from "./reading.ts";
@@ -81,13 +82,10 @@ export class Minimap {
     if (!this.#shown) return;
     const context = this.#begin(this.#base, layout);
     if (!context || !edges) return;
-    const order = Array.from({ length: edges.count }, (_, i) => i);
-    if (edges.count > MOST_LINES) {
-      order.sort((a, b) => (edges.strength[b] as number) - (edges.strength[a] as number));
-      order.length = MOST_LINES;
-    }
+    const least = strongest(edges.strength, MOST_LINES);
     context.lineWidth = 0.75;
-    for (const i of order) {
+    for (let i = 0; i < edges.count; i++) {
+      if (!((edges.strength[i] as number) >= least)) continue;
       const [red, green, blue] = colour(edges.head[i] as number);
       context.strokeStyle = `rgb(${red} ${green} ${blue} / ${0.15 + 0.6 * (edges.strength[i] as number)})`;
       const start = layout.query.centres[edges.query[i] as number] as number;
@@ -96,7 +94,13 @@ export class Minimap {
     }
   }
 
-  drawFocus(layout: Layout, focus: Focus, joints: { query?: Joint; key?: Joint }, scroll: number): void {
+  drawFocus(
+    layout: Layout,
+    focus: Focus,
+    joints: { query?: Joint; key?: Joint },
+    scroll: number,
+    accent: Rgb,
+  ): void {
     if (!this.#shown) return;
     const seen = layout.vertical ? layout.viewport.height : layout.viewport.width;
     const share = (value: number) => `${(100 * value) / layout.length}%`;
@@ -109,7 +113,7 @@ export class Minimap {
     );
     const context = this.#begin(this.#marks, layout);
     if (!context) return;
-    context.fillStyle = getComputedStyle(this.element).color;
+    context.fillStyle = cssColour(accent);
     for (const side of ["query", "key"] as const) {
       const at = side === "query" ? 0 : SIZE - 7;
       const mark = (position: number, strength: number) => {

@@ -32,6 +32,7 @@ export class Sight {
   #pitch: number = DEFAULT_PITCH;
   #layout: Layout | undefined;
   #key = "";
+  #scroll = 0;
 
   constructor(...contents: readonly HTMLElement[]) {
     this.scene = h("div", { class: "scene" }, ...contents);
@@ -56,12 +57,18 @@ export class Sight {
   }
 
   get scroll(): number {
-    return this.#layout?.vertical === false ? this.scroller.scrollLeft : this.scroller.scrollTop;
+    return this.#scroll;
   }
 
   set scroll(scroll: number) {
     if (this.#layout?.vertical === false) this.scroller.scrollLeft = scroll;
     else this.scroller.scrollTop = scroll;
+    this.readScroll();
+  }
+
+  /** Read where the view stands: at every scroll, and not at every hover, since reading it lays out the page. */
+  readScroll(): void {
+    this.#scroll = this.#layout?.vertical === false ? this.scroller.scrollLeft : this.scroller.scrollTop;
   }
 
   /** Extent in sight along the scrolling direction. */
@@ -113,6 +120,7 @@ export class Sight {
     const scrolls = layout.vertical && layout.length > layout.viewport.height;
     this.#layout = scrolls ? layOut({ ...wanted, width: this.#width - minimapRoom(this.#width) }) : layout;
     this.#place(this.#layout);
+    this.readScroll();
     return true;
   }
 

@@ -38,6 +38,8 @@ export class TokenColumn {
   readonly element: HTMLElement;
   readonly #side: Side;
   readonly #tokens = new Map<number, HTMLElement>();
+  /** What each element shows, so that a hover touches only those that change. */
+  readonly #worn = new WeakMap<HTMLElement, string>();
   #units: Units | undefined;
   #exact: (position: number) => string = () => "";
   /** Position that Tab reaches. */
@@ -88,18 +90,20 @@ export class TokenColumn {
     const special = new Set(this.#units?.special);
     for (const [position, token] of this.#tokens) {
       const tint = tints[position] ?? 0;
-      const number = token.lastElementChild as HTMLElement;
-      if (tint > 0) {
-        const [red, green, blue] = colour(position);
-        token.style.setProperty("--tint", `rgb(${red} ${green} ${blue} / ${tint * MOST_TINT})`);
-        setText(number, numbered.has(position) ? shortNumber(weights[position] ?? 0) : "");
-      } else {
-        token.style.removeProperty("--tint");
-        setText(number, "");
-      }
-      set(token, "aria-selected", String(pinned.has(position)));
-      set(token, "data-active", active.has(position));
-      set(token, "data-special", special.has(position) && (hiddenSpecial ? "hidden" : "shown"));
+      const [red, green, blue] = tint > 0 ? colour(position) : [0, 0, 0];
+      const fill = tint > 0 ? `rgb(${red} ${green} ${blue} / ${(tint * MOST_TINT).toFixed(4)})` : "";
+      const text = numbered.has(position) ? shortNumber(weights[position] ?? 0) : "";
+      const selected = String(pinned.has(position));
+      const inFocus = active.has(position);
+      const role = special.has(position) && (hiddenSpecial ? "hidden" : "shown");
+      const worn = [fill, text, selected, inFocus, role].join();
+      if (this.#worn.get(token) === worn) continue;
+      this.#worn.set(token, worn);
+      token.style.setProperty("--tint", fill);
+      setText(token.lastElementChild as HTMLElement, text);
+      set(token, "aria-selected", selected);
+      set(token, "data-active", inFocus);
+      set(token, "data-special", role);
     }
   }
 

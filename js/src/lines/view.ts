@@ -9,13 +9,12 @@ import type { Side, Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { BasePicture } from "./base.ts";
 import { BeyondMarks } from "./beyond.ts";
-import { composite } from "./composite.ts";
 import { type Account, Depiction } from "./depiction.ts";
-import { begin, pixelRatio, strokeEdges, strokeLinks } from "./draw.ts";
 import { listen, nextPins, type Target } from "./gestures.ts";
 import { lineAt } from "./hit.ts";
 import { isRightToLeft, type Layout, legible, visible } from "./layout.ts";
 import { Minimap } from "./minimap.ts";
+import { FocusPicture } from "./overlay.ts";
 import { type Focus, isEmpty, jointsOf, NO_FOCUS, shownHeads } from "./picture.ts";
 import { type Piece, plain } from "./reading.ts";
 import { type Edges, lineOf, NO_EDGES, type Rgb } from "./scene.ts";
@@ -35,8 +34,6 @@ export interface Surroundings {
   hovered(hovered: Hovered | null): void;
 }
 
-/** More lines than this are composited even on the overlay. */
-const MOST_STROKES = 400;
 const SIDES = ["query", "key"] as const;
 
 export class LinesView {
@@ -48,7 +45,7 @@ export class LinesView {
   readonly #depiction: Depiction;
   readonly #sight: Sight;
   readonly #base: BasePicture;
-  readonly #overlay = h("canvas", { class: "overlay", "aria-hidden": "true" });
+  readonly #overlay: FocusPicture;
   readonly #columns: Record<Side, TokenColumn> = {
     query: new TokenColumn("query"),
     key: new TokenColumn("key"),
@@ -77,9 +74,10 @@ export class LinesView {
     this.#redraw = oncePerFrame(lifetime, () => this.#draw());
     this.#refocus = oncePerFrame(lifetime, () => this.#drawFocus());
     this.#prefetch = whenCalm(lifetime, () => this.#fetchVisible());
+    this.#overlay = new FocusPicture(lifetime);
     this.#depiction = new Depiction(model, store, this.#redraw);
     this.#base = new BasePicture(lifetime, () => this.#basePainted());
-    this.#sight = new Sight(this.#base.canvas, this.#overlay, columns.query, columns.key);
+    this.#sight = new Sight(this.#base.canvas, this.#overlay.canvas, columns.query, columns.key);
     this.#beyond = new BeyondMarks((side, position) => this.#sight.centre(side, position), signal);
     this.#minimap = new Minimap((scroll) => {
       this.#sight.scroll = scroll;
@@ -263,6 +261,7 @@ export class LinesView {
   }
 
   #scrolled(): void {
+    this.#sight.readScroll();
     this.#showTokens();
     this.#drawBase();
     this.#drawFocus();
@@ -334,7 +333,9 @@ export class LinesView {
     const shape = layout.query.sticky || layout.key.sticky ? this.#sight.scroll : 0;
     const { vertical, pitch, band, viewport, length } = layout;
     const places = [vertical, pitch, band, viewport, length, shape];
-    this.#base.draw(JSON.stringify([baseKey, this.#theme, places]), window, () => ({
+    const { settled } = this.#depiction;
+    if (!settled) this.#around.status("loading");
+    this.#base.draw(JSON.stringify([baseKey, this.#theme, places]), window, settled, () => ({
       edges: base?.edges ?? NO_EDGES,
       fog,
       links,
@@ -355,8 +356,10 @@ export class LinesView {
 
   #basePainted(): void {
     const { layout } = this.#sight;
-    if (layout) this.#minimap.drawBase(this.#depiction.base?.edges, layout, this.#colour);
     this.#around.painted();
+    this.#lifetime.after(0, () => {
+      if (layout) this.#minimap.drawBase(this.#depiction.base?.edges, layout, this.#colour);
+    });
   }
 
   /** Draw what is hovered or pinned. The base stays as it is. */
@@ -389,19 +392,14 @@ export class LinesView {
 
   #drawOverlay(edges: Edges | undefined): void {
     const window = this.#base.window ?? this.#sight.window;
-    const ratio = pixelRatio(window);
-    const context = begin(this.#overlay, window, ratio);
     const { geometry } = this.#sight;
-    if (!context || !geometry || !edges) return;
-    if (edges.count <= MOST_STROKES) strokeEdges(context, edges, geometry, this.#colour);
-    else {
-      const scene = { edges, geometry, colour: this.#colour };
-      const { width, height, data } = composite(scene, { ...window, ratio });
-      context.putImageData(new ImageData(data, width, height), 0, 0);
+    if (!geometry || !edges) {
+      this.#overlay.clear(window);
+      return;
     }
     const { query, key } = this.#focus;
     const links = this.#depiction.links.filter(([q, k]) => query.includes(q) || key.includes(k));
-    strokeLinks(context, links, geometry, getComputedStyle(this.element).color);
+    this.#overlay.draw({ edges, links, geometry, window, colour: this.#colour });
   }
 
   #dress(layout: Layout, edges: Edges | undefined): void {
@@ -422,7 +420,7 @@ export class LinesView {
       });
     }
     const { scroll } = this.#sight;
-    this.#minimap.drawFocus(layout, focus, joints, scroll);
+    this.#minimap.drawFocus(layout, focus, joints, scroll, headColour(0, this.#theme));
     this.#beyond.show(layout, joints, { query: axes.query.labels, key: axes.key.labels }, scroll);
   }
 

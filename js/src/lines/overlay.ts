@@ -1,0 +1,65 @@
+/** What is hovered or pinned, drawn above the base picture: at once by strokes, truly once it is calm. */
+
+import { h } from "../dom.ts";
+import { type Lifetime, whenCalm } from "../lifetime.ts";
+import { composite } from "./composite.ts";
+import { begin, pixelRatio, strokeEdges, strokeLinks, type Window } from "./draw.ts";
+import type { Edges, Geometry, Rgb } from "./scene.ts";
+
+/** Lines that are stroked at once; where there are more, all are added up when nothing has changed a while. */
+const MOST_STROKES = 3000;
+
+export interface FocusScene {
+  readonly edges: Edges;
+  readonly links: readonly (readonly [query: number, key: number])[];
+  readonly geometry: Geometry;
+  readonly window: Window;
+  readonly colour: (head: number) => Rgb;
+}
+
+export class FocusPicture {
+  readonly canvas = h("canvas", { class: "overlay", "aria-hidden": "true" });
+  readonly #exactly: () => void;
+  #scene: FocusScene | undefined;
+  #blank = true;
+
+  constructor(lifetime: Lifetime) {
+    this.#exactly = whenCalm(lifetime, () => this.#composite());
+  }
+
+  clear(window: Window): void {
+    this.#scene = undefined;
+    if (this.#blank) return;
+    begin(this.canvas, window, pixelRatio(window));
+    this.#blank = true;
+  }
+
+  draw(scene: FocusScene): void {
+    const { edges, geometry, window, colour } = scene;
+    const context = begin(this.canvas, window, pixelRatio(window));
+    this.#scene = undefined;
+    if (!context) return;
+    this.#blank = false;
+    if (!strokeEdges(context, edges, geometry, colour, MOST_STROKES)) {
+      this.#scene = scene;
+      this.#exactly();
+    }
+    this.#strokeLinks(context, scene);
+  }
+
+  #composite(): void {
+    const scene = this.#scene;
+    if (!scene) return;
+    const { window } = scene;
+    const ratio = pixelRatio(window);
+    const { width, height, data } = composite(scene, { ...window, ratio });
+    const context = begin(this.canvas, window, ratio);
+    if (!context) return;
+    context.putImageData(new ImageData(data, width, height), 0, 0);
+    this.#strokeLinks(context, scene);
+  }
+
+  #strokeLinks(context: CanvasRenderingContext2D, { links, geometry }: FocusScene): void {
+    if (links.length > 0) strokeLinks(context, links, geometry, getComputedStyle(this.canvas).color);
+  }
+}
