@@ -5,62 +5,57 @@ import { mount } from "./frame.ts";
 import { type Host, Model } from "./model.ts";
 import { Store } from "./store.ts";
 
-interface Context {
-  readonly model: AnyModel;
-  readonly signal?: AbortSignal;
-}
-
-/** What the views of a model share: its state, and the weights decoded once. */
-class Shared {
+interface Shared {
   readonly model: Model;
   readonly store: Store;
-  readonly #controller = new AbortController();
-
-  constructor(host: AnyModel) {
-    this.model = new Model(host as unknown as Host, this.#controller.signal);
-    this.store = new Store(this.model, this.#controller.signal);
-  }
-
-  /** Hosts wrap a model anew for every call: it is known by the very object its data is. */
-  isOf(host: AnyModel): boolean {
-    const content: unknown = host.get("_content");
-    return content !== undefined && this.model.data("_content") === content;
-  }
-
-  end(): void {
-    this.#controller.abort();
-  }
+  readonly controller: AbortController;
+  views: number;
 }
 
-/** Some hosts abort, some call what they were given, some do both. */
-function ending(end: () => void, signal: AbortSignal | undefined): () => void {
-  if (signal?.aborted) end();
-  else signal?.addEventListener("abort", end, { once: true });
-  return end;
+interface View {
+  model: AnyModel;
+  el: HTMLElement;
+  signal?: AbortSignal;
 }
 
 /** Everything lives in the factory: hosts share or reload the module as they like. */
 export default () => {
-  const all = new Set<Shared>();
+  /** Some hosts hand the same model to each view; others a proxy of it, and views then share the traits alone. */
+  const shared = new WeakMap<AnyModel, Shared>();
+
+  const hold = (model: AnyModel): Shared => {
+    const held = shared.get(model);
+    if (held) {
+      held.views++;
+      return held;
+    }
+    const controller = new AbortController();
+    const state = new Model(model as unknown as Host, controller.signal);
+    const made = { model: state, store: new Store(state, controller.signal), controller, views: 1 };
+    shared.set(model, made);
+    return made;
+  };
+
+  const release = (model: AnyModel, held: Shared) => {
+    if (--held.views > 0) return;
+    held.controller.abort();
+    shared.delete(model);
+  };
 
   return {
-    initialize({ model, signal }: Context) {
-      const shared = new Shared(model);
-      all.add(shared);
-      return ending(() => {
-        shared.end();
-        all.delete(shared);
-      }, signal);
-    },
-    render({ model, el, signal }: Context & { readonly el: HTMLElement }) {
-      const found = [...all].find((shared) => shared.isOf(model));
-      const shared = found ?? new Shared(model);
-      const view = new AbortController();
-      mount(el, shared.model, shared.store, view.signal);
-      return ending(() => {
-        view.abort();
-        if (!found) shared.end();
-      }, signal);
+    render({ model, el, signal }: View) {
+      if (signal?.aborted) return;
+      const held = hold(model);
+      const controller = new AbortController();
+      // Hosts abort the signal, call what render returns, or do both.
+      const end = () => {
+        if (controller.signal.aborted) return;
+        controller.abort();
+        release(model, held);
+      };
+      signal?.addEventListener("abort", end, { signal: controller.signal });
+      mount(el, held.model, held.store, controller.signal);
+      return end;
     },
   };
 };

@@ -32,13 +32,24 @@ export function listen(
   for (const side of ["query", "key"] as const) {
     const column = columns[side];
     on(column, "pointerover", (event) => handlers.hover(tokenAt(event, side)), signal);
+    let pressed: MouseEvent | undefined;
+    on(
+      column,
+      "mousedown",
+      (event) => {
+        pressed = event;
+        // A click that adds a pin must not also select all text since the last one.
+        if (event.shiftKey) event.preventDefault();
+      },
+      signal,
+    );
     on(
       column,
       "click",
       (event) => {
         const token = tokenAt(event, side);
         // Text selected by dragging is to be copied, not pinned.
-        if (!token || (hasSelection(column) && !event.shiftKey)) return;
+        if (!token || (pressed && isDrag(pressed, event) && hasSelection(column))) return;
         handlers.pin(side, token.position, event.shiftKey || event.metaKey || event.ctrlKey);
       },
       signal,
@@ -102,6 +113,11 @@ function tokenAt(event: Event, side: Side): { side: Side; position: number } | n
   const token = (event.target as Element | null)?.closest<HTMLElement>(".token");
   return token ? { side, position: Number(token.dataset.position) } : null;
 }
+
+const DRAG_PX = 4;
+
+const isDrag = (from: MouseEvent, to: MouseEvent): boolean =>
+  Math.hypot(to.clientX - from.clientX, to.clientY - from.clientY) >= DRAG_PX;
 
 function hasSelection(element: HTMLElement): boolean {
   const root = element.getRootNode() as Document | ShadowRoot;
