@@ -53,7 +53,7 @@ export function begin(
  * Stroke lines one by one, weak ones first so that strong ones stay on top, and at most the `most`
  * strongest. Lines too faint to change a pixel are skipped.
  *
- * @returns Whether every visible line was stroked.
+ * @returns Whether every line was stroked.
  */
 export function strokeEdges(
   context: CanvasRenderingContext2D,
@@ -67,8 +67,7 @@ export function strokeEdges(
     if (lineOpacity(edges.strength[i] as number) >= VISIBLE_OPACITY) order.push(i);
   }
   order.sort((a, b) => (edges.strength[a] as number) - (edges.strength[b] as number));
-  const all = order.length <= most;
-  if (!all) order.splice(0, order.length - most);
+  if (order.length > most) order.splice(0, order.length - most);
   for (const i of order) {
     const strength = edges.strength[i] as number;
     const [red, green, blue] = colour(edges.head[i] as number);
@@ -79,7 +78,7 @@ export function strokeEdges(
     context.stroke();
   }
   context.setLineDash([]);
-  return all;
+  return order.length === edges.count;
 }
 
 /** A negative weight is dashed, an infinite one dotted. */
