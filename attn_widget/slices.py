@@ -103,10 +103,9 @@ def layer_full_value(
     large = heads * queries * keys * 4 > _FULL_VALUE_BYTES
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
-    return max(
-        (full_value(attention[layer, head, :, :], attention.kind) for head in range(heads)),
-        default=1.0,
-    )
+    if 0 in attention.shape:
+        return 1.0
+    return max(full_value(attention[layer, head, :, :], attention.kind) for head in range(heads))
 
 
 def read_rows(

@@ -99,8 +99,11 @@ class AttentionWidget(anywidget.AnyWidget):
     """Height of the view in CSS pixels; None fits the content up to a limit."""
     observe_hover = Switch(False)
     """Whether the page reports what is hovered."""
-    hovered = traitlets.Dict(None, allow_none=True, read_only=True)
+    hovered = traitlets.Dict(default_value=None, allow_none=True, read_only=True)
     """What is hovered: layer, head, query, key, weight; None unless ``observe_hover`` is set."""
+
+    # A widget whose construction fails is closed too.
+    _own_layout: Any = None
 
     _content = traitlets.Dict().tag(sync=True, echo_update=False)
     _block = traitlets.Dict().tag(sync=True, echo_update=False)
@@ -166,7 +169,7 @@ class AttentionWidget(anywidget.AnyWidget):
     @property
     def shown_heads(self) -> tuple[int, ...]:
         """The heads shown, as numbers."""
-        if self.heads is None:
+        if self.heads is None or self.attention.shape[0] == 0:
             return ()
         return tuple(sorted(self.heads)) or tuple(range(self.attention.shape[1]))
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+import attn_widget as aw
+from channel import Channel, recording
+from states import Make, attention
 
 
 @pytest.fixture
@@ -18,3 +23,24 @@ def rows() -> Callable[..., NDArray[np.float32]]:
         return np.asarray(drawn / drawn.sum(axis=-1, keepdims=True), dtype=np.float32)
 
     return make
+
+
+@pytest.fixture
+def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
+    """The page's end of the channels opened during a test."""
+    with recording(monkeypatch) as channel:
+        yield channel
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Make widgets that are closed at the end."""
+    made: list[aw.AttentionWidget] = []
+
+    def widget(maps: Any = None, **state: Any) -> aw.AttentionWidget:
+        made.append(aw.AttentionWidget(attention() if maps is None else maps, **state))
+        return made[-1]
+
+    yield widget
+    for one in made:
+        one.close()
