@@ -79,26 +79,23 @@ export class Options {
     this.element = h("div", { class: "panel", hidden: true }, ...Object.values(this.#labels), reset);
 
     on(this.#mass, "input", () => model.change({ mass: Number(this.#mass.value) / 100 }), signal);
-    on(
-      this.#threshold,
-      "change",
-      () => {
-        const threshold = Number(this.#threshold.value);
-        if (threshold >= 0 && Number.isFinite(threshold)) model.change({ threshold });
-        this.#update();
-      },
-      signal,
-    );
-    on(
-      this.#topK,
-      "change",
-      () => {
-        const top = Math.floor(Number(this.#topK.value));
-        model.change({ top_k: this.#topK.value === "" || !(top >= 1) ? null : top });
-        this.#update();
-      },
-      signal,
-    );
+    const typed = (element: HTMLInputElement, take: (value: number | null) => void) =>
+      on(
+        element,
+        "change",
+        () => {
+          // A number field gives what is no number as nothing.
+          if (!element.validity.badInput) take(element.value === "" ? null : Number(element.value));
+          this.#update();
+        },
+        signal,
+      );
+    typed(this.#threshold, (threshold) => {
+      if ((threshold ?? 0) >= 0) model.change({ threshold: threshold ?? 0 });
+    });
+    typed(this.#topK, (top) => {
+      if (top === null || top >= 1) model.change({ top_k: top === null ? null : Math.floor(top) });
+    });
     const choose = <N extends "special" | "direction" | "scale" | "orientation">(
       name: N,
       element: HTMLSelectElement,
