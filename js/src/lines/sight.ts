@@ -18,7 +18,7 @@ import type { Axes } from "./picture.ts";
 import type { Geometry } from "./scene.ts";
 import type { Units } from "./units.ts";
 
-const HEADING_WIDTH = 110;
+const HEADING_WIDTH = { query: 96, key: 78 };
 const HEADING_HEIGHT = 20;
 /** Rings stand on the ends of the lines and reach this far beyond them. */
 const RING_ROOM = 6;
@@ -196,11 +196,13 @@ export class Sight {
     for (const side of ["query", "key"] as const) {
       const place = layout[side];
       // A heading may be wider than its tokens: it keeps the edge that the lines leave from.
-      const edge = side === "query" ? place.start + place.size - HEADING_WIDTH : place.start;
+      const width = HEADING_WIDTH[side];
+      const edge =
+        side === "query" ? place.start + place.size - width : Math.min(place.start, viewport.width - width);
       Object.assign(
         this.#named[side].style,
         vertical
-          ? { left: `${edge}px`, width: `${HEADING_WIDTH}px`, top: "" }
+          ? { left: `${edge}px`, width: `${width}px`, top: "" }
           : {
               left: "0",
               width: "auto",
