@@ -7,7 +7,7 @@ import type { Side, Store } from "../store.ts";
 import { hiddenShare, type Selection } from "./edges.ts";
 import * as picture from "./picture.ts";
 import type { Edges, Fog } from "./scene.ts";
-import { tokensOf, type Units, unitOf } from "./units.ts";
+import { countOf, tokensOf, type Units, unitOf } from "./units.ts";
 import { WholeRequest } from "./whole.ts";
 
 /** Where the weight went, for the legend. */
@@ -51,9 +51,10 @@ export class Depiction {
 
   /** True where only hovered and pinned tokens show their lines. */
   get focusOnly(): boolean {
-    const { whole } = this.#model.state;
+    const { whole, words } = this.#model.state;
     if (whole !== null) return !whole;
-    return Math.max(this.#axes.query.count, this.#axes.key.count) > FOCUS_ABOVE;
+    const { content } = this.#store;
+    return !!content && Math.max(countOf(content.queries, words), countOf(content.keys, words)) > FOCUS_ABOVE;
   }
 
   /** All lines of the base picture, where it is wanted and here. */

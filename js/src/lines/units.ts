@@ -14,6 +14,10 @@ export interface Units {
   readonly starts: Uint32Array;
 }
 
+/** How many units an axis has. */
+export const countOf = ({ words, labels }: Axis, merged: boolean): number =>
+  merged && words ? words.starts.length : labels.length;
+
 export function unitsOf(axis: Axis, words: boolean): Units {
   const merged = words ? axis.words : null;
   const tokens = axis.labels.length;
