@@ -79,18 +79,21 @@ def open_notebook(
     """Opens a notebook of the given cells and runs them all; its kernel ends with the test."""
     host, server = jupyter
 
-    def open_it(cells: list[str], *, run: bool = True) -> notebooks.Notebook:
+    opened: list[notebooks.Notebook] = []
+
+    def open_it(cells: list[str], *, theme: str = "light") -> notebooks.Notebook:
         name = re.sub(r"\W+", "-", request.node.name).strip("-") + ".ipynb"
         notebooks.write(server, name, cells)
-        opened = notebooks.Notebook(page, server, PATHS[host].format(name=name))
-        opened.open()
-        opened.command("apputils:change-theme", theme="JupyterLab Light")
-        if run:
-            opened.run_all()
-        return opened
+        servers.set_theme(server, theme)
+        notebook = notebooks.Notebook(page, server, PATHS[host].format(name=name))
+        notebook.open()
+        opened.append(notebook)
+        notebook.run_all()
+        return notebook
 
     yield open_it
-    page.evaluate(notebooks.SHUT_DOWN)
+    for notebook in opened:
+        notebook.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
@@ -11,10 +12,32 @@ from hosts.servers import Server
 
 PATIENCE_MS = 60_000
 
-KERNEL_IS_IDLE = """() => {
+IS_READY = """() => {
   const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
-  return context?.session?.kernel?.status === "idle";
+  const kernel = context?.session?.kernel;
+  return context?.isReady && kernel?.connectionStatus === "connected" && kernel.status === "idle";
 }"""
+
+# A script may wait for a promise for ever, which would be a test that never ends.
+WITHIN = """async ([limit, script, ...values]) => {
+  const late = new Promise((_, reject) =>
+    setTimeout(() => reject(new Error(`expected an answer in time; got none to ${script}`)), limit));
+  return Promise.race([(0, eval)(script)(...values), late]);
+}"""
+
+COMMAND = """async (id, options) => {
+  await window.jupyterapp.commands.execute(id, options);
+}"""
+
+RUN_CELL = """async (index) => {
+  window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+  await window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+
+CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+  .flatMap((cell) => cell.toJSON().outputs ?? [])
+  .filter((output) => output.output_type === "error")
+  .map((output) => output.traceback.join("\\n"))"""
 
 EXECUTE = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -30,19 +53,9 @@ EXECUTE = """async (code) => {
   return text;
 }"""
 
-SHUT_DOWN = "() => window.jupyterapp.serviceManager.sessions.shutdownAll()"
-
-COMMAND = "([id, options]) => window.jupyterapp.commands.execute(id, options).then(() => null)"
-
-RUN_CELL = """async (index) => {
-  window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
-  await window.jupyterapp.commands.execute("notebook:run-cell");
+SHUT_DOWN = """async () => {
+  await window.jupyterapp.serviceManager.sessions.shutdownAll();
 }"""
-
-CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
-  .flatMap((cell) => cell.toJSON().outputs ?? [])
-  .filter((output) => output.output_type === "error")
-  .map((output) => output.traceback.join("\\n"))"""
 
 
 @dataclass(frozen=True)
@@ -60,11 +73,11 @@ class Notebook:
     def open(self) -> None:
         """Loads the page and waits for the notebook's kernel."""
         self.page.goto(self.address)
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=PATIENCE_MS)
+        self.page.wait_for_function(IS_READY, timeout=PATIENCE_MS)
 
     def command(self, identifier: str, **options: object) -> None:
         """Does what a menu entry does."""
-        self.page.evaluate(COMMAND, [identifier, options])
+        self._evaluate(COMMAND, identifier, options)
 
     def run_all(self) -> None:
         """Runs every cell; raises with the traceback of the first that fails."""
@@ -73,13 +86,12 @@ class Notebook:
 
     def run_cell(self, index: int) -> None:
         """Runs one cell again."""
-        self.page.evaluate(RUN_CELL, index)
+        self._evaluate(RUN_CELL, index)
         self._raise_on_error()
 
     def python(self, code: str) -> str:
         """What `code` prints in the kernel, without a cell of its own."""
-        text: str = self.page.evaluate(EXECUTE, code)
-        return text.strip()
+        return str(self._evaluate(EXECUTE, code)).strip()
 
     def reload(self) -> None:
         """Saves, then loads the page again; the kernel goes on."""
@@ -92,8 +104,15 @@ class Notebook:
         expect(found).to_have_attribute("data-status", "ready", timeout=PATIENCE_MS)
         return found
 
+    def close(self) -> None:
+        """Ends the kernels that the page's server runs."""
+        self._evaluate(SHUT_DOWN)
+
+    def _evaluate(self, script: str, *values: object) -> Any:
+        return self.page.evaluate(WITHIN, [PATIENCE_MS, script, *values])
+
     def _raise_on_error(self) -> None:
-        errors: list[str] = self.page.evaluate(CELL_ERRORS)
+        errors: list[str] = self._evaluate(CELL_ERRORS)
         if errors:
             raise AssertionError(f"expected every cell to run; got:\n{errors[0]}")
 

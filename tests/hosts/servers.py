@@ -82,11 +82,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 @contextlib.contextmanager
 def jupyter(application: str, folder: Path) -> Iterator[Server]:
     """JupyterLab (`"lab"`) or Notebook (`"notebook"`), untouched by the user's own settings."""
-    settings = folder / "settings"
+    settings = settings_of(folder)
+    settings.mkdir(parents=True)
     # Without this the first visit asks whether to fetch news.
-    quiet = settings / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    quiet.parent.mkdir(parents=True)
-    quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    (settings / "notification.jupyterlab-settings").write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    )
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     environment = {
@@ -95,7 +96,7 @@ def jupyter(application: str, folder: Path) -> Iterator[Server]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
     port = free_port()
@@ -111,6 +112,16 @@ def jupyter(application: str, folder: Path) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     with running(command, f"{url}/api", folder, environment):
         yield Server(url, notebooks)
+
+
+def set_theme(server: Server, theme: str) -> None:
+    """Has the pages that a Jupyter server serves from now on be `"light"` or `"dark"`."""
+    path = settings_of(server.folder.parent) / "themes.jupyterlab-settings"
+    path.write_text(json.dumps({"theme": f"JupyterLab {theme.title()}"}))
+
+
+def settings_of(folder: Path) -> Path:
+    return folder / "settings" / "@jupyterlab" / "apputils-extension"
 
 
 @contextlib.contextmanager

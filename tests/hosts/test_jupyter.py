@@ -142,10 +142,7 @@ def test_follows_the_theme_of_the_notebook(
     theme: str,
 ) -> None:
     pinned = WIDGET.replace("heads=(0,)", "pinned_queries=(1,)")
-    notebook = open_notebook([f"{IMPORTS}\n{MAPS}", f"{pinned}\nw"], run=False)
-    notebook.command("apputils:change-theme", theme=f"JupyterLab {theme.title()}")
-    notebook.run_all()
-    widget = notebook.widget()
+    widget = open_notebook([f"{IMPORTS}\n{MAPS}", f"{pinned}\nw"], theme=theme).widget()
     expect(widget).to_have_attribute("data-theme", theme)
     picture(f"{jupyter[0]}-{theme}")
     brightness = ground(widget)
