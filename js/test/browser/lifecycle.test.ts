@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import entry from "../../src/index.ts";
 import { attention, FakeHost, mapTraits } from "../fakes.ts";
-import { endAll, find, frame, mount, settled, token, until } from "./mounted.ts";
+import { base, endAll, find, frame, framesOf, mount, settled, token, until } from "./mounted.ts";
 
 afterEach(endAll);
 
@@ -227,10 +227,14 @@ describe("the end of a view", () => {
   it("while a large picture is under way stops it", async () => {
     const watched = watch();
     try {
-      const large = mapTraits({ layers: [attention(12, 128, 128)] });
-      const { root, end } = mount({ ...traits(), ...large });
-      await until(() => root.querySelector(".token") && watched.counts.frames > 0, "a picture under way");
-      expect(root.dataset.status).toBe("loading");
+      const large = mapTraits({ layers: [attention(12, 160, 160), attention(12, 160, 160, 2)] });
+      const { root, host, end } = mount({ ...traits(), ...large });
+      await settled(root);
+      const frames = framesOf(root);
+      host.fromPython({ layer: 1 });
+      await until(() => base(root).getAttribute("aria-label")?.includes("layer 1"), "a picture under way");
+      expect(framesOf(root)).toBe(frames);
+      expect(watched.counts.timers).toBeGreaterThan(0);
       end();
       await frame();
       expect(watched.counts).toEqual({ listeners: 0, observers: 0, frames: 0, timers: 0 });
