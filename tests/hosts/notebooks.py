@@ -21,7 +21,7 @@ IS_READY = """() => {
 # A script may wait for a promise for ever, which would be a test that never ends.
 WITHIN = """async ([limit, script, ...values]) => {
   const late = new Promise((_, reject) =>
-    setTimeout(() => reject(new Error(`expected an answer in time; got none to ${script}`)), limit));
+    setTimeout(() => reject(new Error(`expected an answer in time to ${script}`)), limit));
   return Promise.race([(0, eval)(script)(...values), late]);
 }"""
 
