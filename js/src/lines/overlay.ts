@@ -2,12 +2,13 @@
 
 import { h } from "../dom.ts";
 import { type Lifetime, whenCalm } from "../lifetime.ts";
-import { composite } from "./composite.ts";
+import { createComposite } from "./composite.ts";
 import { begin, pixelRatio, strokeEdges, strokeLinks, type Window } from "./draw.ts";
 import type { Edges, Geometry, Rgb } from "./scene.ts";
 
 /** Lines that are stroked at once; where there are more, all are added up when nothing has changed a while. */
 const MOST_STROKES = 3000;
+const SLICE_MS = 6;
 
 export interface FocusScene {
   readonly edges: Edges;
@@ -19,11 +20,13 @@ export interface FocusScene {
 
 export class FocusPicture {
   readonly canvas = h("canvas", { class: "overlay", "aria-hidden": "true" });
+  readonly #lifetime: Lifetime;
   readonly #exactly: () => void;
   #scene: FocusScene | undefined;
   #blank = true;
 
   constructor(lifetime: Lifetime) {
+    this.#lifetime = lifetime;
     this.#exactly = whenCalm(lifetime, () => this.#composite());
   }
 
@@ -47,16 +50,26 @@ export class FocusPicture {
     this.#strokeLinks(context, scene);
   }
 
+  /** Add all lines up, in slices that let the next hover through; whatever is drawn since ends it. */
   #composite(): void {
     const scene = this.#scene;
     if (!scene) return;
     const { window } = scene;
     const ratio = pixelRatio(window);
-    const { width, height, data } = composite(scene, { ...window, ratio });
-    const context = begin(this.canvas, window, ratio);
-    if (!context) return;
-    context.putImageData(new ImageData(data, width, height), 0, 0);
-    this.#strokeLinks(context, scene);
+    const drawing = createComposite(scene, { ...window, ratio });
+    const proceed = () => {
+      if (this.#scene !== scene) return;
+      if (!drawing.step(SLICE_MS)) {
+        this.#lifetime.after(0, proceed);
+        return;
+      }
+      const context = begin(this.canvas, window, ratio);
+      if (!context) return;
+      const { width, height, data } = drawing.raster;
+      context.putImageData(new ImageData(data, width, height), 0, 0);
+      this.#strokeLinks(context, scene);
+    };
+    proceed();
   }
 
   #strokeLinks(context: CanvasRenderingContext2D, { links, geometry }: FocusScene): void {
