@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ._warm import warm_up
 from .axes import Axis
 from .sources import SelectionSource, Shape, Source, Weights, as_source, dtype_name, gather
 
@@ -72,6 +73,7 @@ class Attention:
         else:
             self._keys = Axis.of(keys, key_count, "keys")
         self._widget: AttentionWidget | None = None
+        warm_up()
 
     @property
     def shape(self) -> Shape:

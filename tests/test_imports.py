@@ -89,3 +89,11 @@ def test_front_end_is_watched_on_request(
     if setting is not None:
         monkeypatch.setenv("ANYWIDGET_HMR", setting)
     assert type(_assets.module()).__name__.endswith(kind)
+
+
+def test_a_kernel_imports_matplotlib_while_the_map_is_made() -> None:
+    made = "import numpy as np, attn_widget as aw\nfrom attn_widget._warm import warm_up\n"
+    waited = "aw.Attention(np.eye(3))\nthread = warm_up()\nthread and thread.join()"
+    assert "matplotlib" not in modules_after(made + waited)
+    kernel = "import warnings\nwarnings.simplefilter('ignore')\nimport ipykernel\n"
+    assert "matplotlib" in modules_after(kernel + made + waited)
