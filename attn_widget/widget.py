@@ -185,11 +185,9 @@ class AttentionWidget(anywidget.AnyWidget):
         """
         replaced = as_maps(maps)
         with self.hold_sync():
-            with self.hold_trait_notifications():
-                self._maps, self._sent = replaced, None
-                if self.map not in replaced:
-                    self.map = next(iter(replaced))
-                self._fit_state()
+            self._maps, self._sent = replaced, None
+            if self.map not in replaced:
+                self.map = next(iter(replaced))
             self._show_map()
 
     def _fit_state(self) -> None:
@@ -206,11 +204,11 @@ class AttentionWidget(anywidget.AnyWidget):
 
     def _show_map(self) -> None:
         """Let the state fit the map shown and send the map, once however many traits changed."""
-        if self.comm is None or self.attention is self._sent:
-            return
         with self.hold_sync():
-            self._fit_state()
-            if self.attention is not self._sent:
+            # Nobody hears of a part of it while the rest doesn't fit yet.
+            with self.hold_trait_notifications():
+                self._fit_state()
+            if self.comm is not None and self.attention is not self._sent:
                 self._send_map()
 
     def _send_map(self) -> None:

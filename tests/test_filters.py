@@ -249,6 +249,15 @@ def test_taken_edges_keep_the_accounts() -> None:
     assert (some.total, some.kept) == (1.0, 1.0)
 
 
+def test_ties_go_to_the_lower_position() -> None:
+    # Long enough for sorts that keep no order to lose it.
+    weights = np.random.default_rng(8).choice([0.25, 0.5, 1.0], size=(1, 2, 300)).astype("f4")
+    for filters in (Filter(top_k=40), Filter(mass=0.3)):
+        edges = select_edges(weights, [0], filters)
+        expected = lines_of(weights.tolist(), [0], filters)
+        assert places(edges) == set(expected.drawn)
+
+
 def test_weights_are_left_as_they_are() -> None:
     weights = np.full((2, 2, 2), 0.25, np.float32)
     weights.flags.writeable = False

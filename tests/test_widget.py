@@ -163,6 +163,16 @@ def test_maps_are_named(make: Make) -> None:
     assert (steps.map, steps.attention) == ("cross", one)
 
 
+def test_heads_are_shown_in_the_order_of_the_model(make: Make) -> None:
+    widget = make(heads=[3, 1], pinned_queries=[0], top_k=1)
+    assert widget.heads == (3, 1)
+    assert widget.shown_heads == (1, 3)
+    assert [row.head for row in widget.selection()] == [1, 3]
+    assert make(heads=[]).shown_heads == (0, 1, 2, 3)
+    assert make(heads=None).shown_heads == ()
+    assert make(heads=None).selection() == []
+
+
 class TestObservers:
     def observed(self, widget: aw.AttentionWidget) -> list[tuple[str, Any]]:
         told: list[tuple[str, Any]] = []
@@ -215,18 +225,32 @@ class TestObservers:
             ("words", False),
         ]
 
-    def test_may_read_the_widget_while_it_changes(self, make: Make) -> None:
+    @pytest.mark.parametrize("how", ["map", "update", "held"])
+    def test_may_read_the_widget_while_it_changes(self, make: Make, how: str) -> None:
+        small = aw.Attention(np.full((1, 1, 2, 2), 0.5, np.float32), name="small")
         widget = make(
-            {"long": [attention(), attention()], "short": attention()}, map="long", step=1
+            {"large": [attention(), attention()], "small": small},
+            step=1,
+            layer=2,
+            heads=[3],
+            pinned_queries=[4],
+            pinned_keys=[5],
+            links=[(4, 5)],
+            words=True,
         )
-        read: list[str] = []
+        read: list[int] = []
         for name in DEFAULTS:
-            widget.observe(lambda _: read.append(repr(widget) + str(len(widget.selection()))), name)
-        with widget.hold_trait_notifications():
-            widget.map = "short"
-            widget.layer = 2
-        assert (widget.map, widget.step, widget.layer) == ("short", 0, 2)
-        assert len(read) == 3
+            widget.observe(lambda _: read.append(len(widget.selection())), name)
+        if how == "map":
+            widget.map = "small"
+        elif how == "update":
+            widget.update(small)
+        else:
+            with widget.hold_trait_notifications():
+                widget.map = "small"
+                widget.layer = 0
+        assert (widget.map, widget.step, widget.layer) == ("small", 0, 0)
+        assert read == [4] * 8
 
 
 class TestUpdate:

@@ -93,6 +93,8 @@ class TestClosing:
         widget.close()
         widget.layer = 2
         assert {row.layer for row in widget.selection()} == {2}
+        widget.update(aw.Attention(np.full((1, 2, 2, 2), 0.5, np.float32)))
+        assert (widget.layer, {row.layer for row in widget.selection()}) == (0, {0})
 
 
 class TestShowing:

@@ -138,11 +138,16 @@ class TestMapChanges:
         assert weights_of(state["_block"], buffers).max() == 0.5
         assert state["_content"]["steps"] == 2
 
-    def test_read_each_block_once(self, channel: Channel, make: Make) -> None:
-        array = CountedArray(np.full((3, 2, 4, 4), 0.5, np.float32))
-        widget = make({"one": attention(), "counted": aw.Attention(array)}, layer=2)
+    @pytest.mark.parametrize("step", [0, 1])
+    def test_read_each_block_once(self, channel: Channel, make: Make, step: int) -> None:
+        array = CountedArray(np.full((2, 2, 4, 4), 0.5, np.float32))
+        held = {"one": [attention(), attention()], "counted": aw.Attention(array)}
+        # The layer changes with the map, and the step may.
+        widget = make(held, layer=2, step=step)
         widget.map = "counted"
-        assert array.numbers_read == 3 * 2 * 4 * 4
+        assert (widget.layer, widget.step) == (1, 0)
+        assert array.numbers_read == 2 * 2 * 4 * 4
+        assert widget._content["revision"] == 2
 
     def test_by_update_send_once(self, channel: Channel, make: Make) -> None:
         widget = make(layer=2, pinned_keys=[5])
