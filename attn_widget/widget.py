@@ -134,7 +134,8 @@ class AttentionWidget(anywidget.AnyWidget):
 
     def open(self) -> None:
         """Open the channel to the page, with the first block of weights on board."""
-        if self.comm is None:
+        # Not known by the channel: marimo opens it before this is called.
+        if self._sent is None:
             self._send_map()
             self.on_msg(self._receive)
         super().open()
@@ -150,6 +151,10 @@ class AttentionWidget(anywidget.AnyWidget):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _is_open(self) -> bool:
+        return self.comm is not None and self._sent is not None
 
     # --- the map shown ------------------------------------------------------------------------
 
@@ -208,7 +213,7 @@ class AttentionWidget(anywidget.AnyWidget):
             # Nobody hears of a part of it while the rest doesn't fit yet.
             with self.hold_trait_notifications():
                 self._fit_state()
-            if self.comm is not None and self.attention is not self._sent:
+            if self._is_open and self.attention is not self._sent:
                 self._send_map()
 
     def _send_map(self) -> None:
@@ -241,7 +246,7 @@ class AttentionWidget(anywidget.AnyWidget):
     @traitlets.observe("layer")
     def _layer_changed(self, _: Any) -> None:
         # A layer that changes with its map travels with it.
-        if self.comm is not None and self.attention is self._sent:
+        if self._is_open and self.attention is self._sent:
             self._send_block(block_room({}))
 
     # --- what is refused ----------------------------------------------------------------------

@@ -55,7 +55,8 @@ class Frame implements Surroundings {
     this.#store = store;
     this.#lifetime = lifetime;
     this.#say = createAnnouncer(this.#live, lifetime);
-    const outer = h("div");
+    // JupyterLab must not take the keys of a focused token for commands on the cell: it sees only the host.
+    const outer = h("div", { "data-lm-suppress-shortcuts": "true" });
     const shadow = outer.attachShadow({ mode: "open" });
 
     this.#view = new LinesView(model, store, this, lifetime);
@@ -80,14 +81,12 @@ class Frame implements Surroundings {
       this.#panels.map(([button]) => button),
       signal,
     );
-    // JupyterLab must not take the keys of a focused token for commands on the cell.
     this.#root = h(
       "div",
       {
         class: "attn-widget",
         "data-status": "loading",
         "data-frame": 0,
-        "data-lm-suppress-shortcuts": "true",
       },
       this.#bar.element,
       ...this.#panels.map(([, panel]) => panel),
