@@ -115,6 +115,7 @@ class AttentionWidget(anywidget.AnyWidget):
                 raise unknown_keyword(name, known)
         self._maps: Maps = as_maps(maps)
         self._sent: Attention | None = None
+        self._opened = False
         self._revision = 0
         self._picture: tuple[object, bytes] | None = None
         state.setdefault("map", next(iter(self._maps)))
@@ -135,7 +136,8 @@ class AttentionWidget(anywidget.AnyWidget):
     def open(self) -> None:
         """Open the channel to the page, with the first block of weights on board."""
         # Not known by the channel: marimo opens it before this is called.
-        if self._sent is None:
+        if not self._opened:
+            self._opened = True
             self._send_map()
             self.on_msg(self._receive)
         super().open()
@@ -154,7 +156,7 @@ class AttentionWidget(anywidget.AnyWidget):
 
     @property
     def _is_open(self) -> bool:
-        return self.comm is not None and self._sent is not None
+        return self.comm is not None and self._opened
 
     # --- the map shown ------------------------------------------------------------------------
 
