@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import comm
+import ipywidgets
+import ipywidgets.widgets.widget as widget_module
 import pytest
 from comm.base_comm import BaseComm
+
+EARLY_COMM: Any = getattr(widget_module, "Comm", None)
+"""Where ipywidgets before 8.0.3 took its comms from: ipykernel, which it brought along."""
 
 Message = tuple[str, dict[str, Any], list[Any]]
 
@@ -73,23 +78,35 @@ class Channel:
         widget.comm.handle_msg({"content": {"data": arrived}, "buffers": []})
 
 
+def opened() -> set[str]:
+    """Return the ids of the widgets that are open."""
+    # Early widgets were kept in the class.
+    held = getattr(widget_module, "_instances", None)
+    return set(ipywidgets.Widget._active_widgets if held is None else held)
+
+
 @contextmanager
 def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
     """Record what every comm opened inside sends."""
     channel = Channel()
 
-    class RecordingComm(BaseComm):
-        def publish_msg(
-            self,
-            msg_type: str,
-            data: Any = None,
-            metadata: Any = None,
-            buffers: Any = None,
-            **keys: Any,
-        ) -> None:
-            held = copy.deepcopy(data if data is not None else {})
-            channel.sent.append((self.comm_id, msg_type, held, list(buffers or [])))
+    def publish_msg(
+        comm: Any,
+        msg_type: str,
+        data: Any = None,
+        metadata: Any = None,
+        buffers: Any = None,
+        **_: Any,
+    ) -> None:
+        held = copy.deepcopy(data if data is not None else {})
+        channel.sent.append((comm.comm_id, msg_type, held, list(buffers or [])))
 
+    # Early comms send to a kernel only.
+    of_recording = {"publish_msg": publish_msg, **({"kernel": object()} if EARLY_COMM else {})}
+    recorded = type("RecordingComm", (EARLY_COMM or BaseComm,), of_recording)
     with monkeypatch.context() as patched:
-        patched.setattr(comm, "create_comm", RecordingComm)
+        if EARLY_COMM:
+            patched.setattr(widget_module, "Comm", recorded)
+        else:
+            patched.setattr(comm, "create_comm", recorded)
         yield channel

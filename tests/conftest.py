@@ -10,8 +10,19 @@ import pytest
 from numpy.typing import NDArray
 
 import attn_widget as aw
-from channel import Channel, recording
+from channel import EARLY_COMM, Channel, recording
 from states import Make, attention
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the oldest ipywidgets and Matplotlib do what their dependencies deprecated since."""
+    if EARLY_COMM:
+        for message in (
+            "Deprecated in traitlets 4.1",
+            "The `ipykernel.comm.Comm` class has been deprecated",
+            r"'\w+' (argument is )?deprecated",
+        ):
+            config.addinivalue_line("filterwarnings", f"ignore:{message}:DeprecationWarning")
 
 
 @pytest.fixture

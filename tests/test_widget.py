@@ -10,10 +10,10 @@ import ipywidgets
 import numpy as np
 import pytest
 import traitlets
-from ipywidgets.widgets.widget import _instances
 
 import attn_widget as aw
 from attn_widget.traits import StateError
+from channel import opened
 from states import DEFAULTS, REFUSED, TAKEN, Make, attention
 
 refused = pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_bad_values_leave_the_widget_as_it_was(
 @refused
 def test_bad_keywords_open_nothing(name: str, value: Any, message: str) -> None:
     held = attention()
-    before = set(_instances)
+    before = opened()
     with pytest.raises(StateError) as raised:
         aw.AttentionWidget(held, **{name: value})
     assert str(raised.value).startswith(message)
-    assert set(_instances) == before
+    assert opened() == before
 
 
 def test_state_errors_are_value_errors_and_trait_errors() -> None:
@@ -110,12 +110,12 @@ def test_long_values_are_told_in_short(make: Make) -> None:
     ],
 )
 def test_unknown_keywords_name_the_likely_one(keyword: str, hint: str) -> None:
-    before = set(_instances)
+    before = opened()
     with pytest.raises(TypeError) as raised:
         aw.AttentionWidget(attention(), view=None, **{keyword: 1})
     assert str(raised.value).startswith(f"{keyword!r} is not a keyword of AttentionWidget; ")
     assert hint in str(raised.value)
-    assert set(_instances) == before
+    assert opened() == before
 
 
 def test_layout_is_a_keyword(make: Make) -> None:
@@ -142,11 +142,11 @@ def test_layout_is_a_keyword(make: Make) -> None:
     ],
 )  # fmt: skip
 def test_other_maps_are_refused(maps: Any, error: type[Exception], message: str) -> None:
-    before = set(_instances)
+    before = opened()
     with pytest.raises(error) as raised:
         aw.AttentionWidget(maps)
     assert str(raised.value).startswith(message)
-    assert set(_instances) == before
+    assert opened() == before
 
 
 def test_maps_are_named(make: Make) -> None:
@@ -360,9 +360,9 @@ class TestLines:
 
     def test_refuses_labels_that_do_not_fit(self) -> None:
         gc.collect()
-        before = set(_instances)
+        before = opened()
         with pytest.raises(
             ValueError, match="queries must have 2 labels to fit the weights; got 1"
         ):
             aw.lines(np.zeros((2, 3)), ["a"])
-        assert set(_instances) == before
+        assert opened() == before

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
 
 import attn_widget as aw
 from attn_widget import protocol
 from attn_widget.widget import AttentionWidget
-from channel import Channel
+from channel import Channel, opened
 from counted import CountedArray
 from states import Make, attention
 
@@ -58,10 +57,10 @@ class TestClosing:
 
     def test_leaves_nothing_registered(self) -> None:
         gc.collect()
-        before = set(_instances)
+        before = opened()
         for layer in range(100):
             aw.AttentionWidget(attention(), layer=layer % 3).close()
-        assert set(_instances) == before
+        assert opened() == before
 
     def test_twice_is_no_error(self) -> None:
         widget = aw.AttentionWidget(attention())
