@@ -128,7 +128,7 @@ export class WholeRequest {
       total: fields.total as number,
       kept: fields.kept as number,
       missing: fields.missing as number,
-      special: 0,
+      special: fields.special as number,
     };
   }
 }
