@@ -366,3 +366,11 @@ class TestLines:
         ):
             aw.lines(np.zeros((2, 3)), ["a"])
         assert opened() == before
+
+
+def test_frame_holds_the_selection(make: Make) -> None:
+    pytest.importorskip("pandas")
+    widget = make(pinned_keys=[2], layer=1, mass=0.8)
+    rows = [tuple(row) for row in widget.to_frame().itertuples(index=False)]
+    assert rows == widget.selection()
+    assert rows
