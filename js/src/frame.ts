@@ -42,6 +42,8 @@ class Frame implements Surroundings {
   readonly #bar: Bar;
   readonly #panels: readonly (readonly [button: HTMLButtonElement, panel: HTMLElement])[];
   readonly #optionsButton: HTMLButtonElement;
+  #look = () => {};
+  #inSight = false;
   #theme: Theme = "light";
   #account: Account | undefined;
   #frames = 0;
@@ -105,17 +107,15 @@ class Frame implements Surroundings {
       on(button, "click", () => this.#toggle(panel), signal);
     }
     on(this.#root, "keydown", (event) => this.#keyed(event), signal);
-    this.#watchSize();
-    const look = observeTheme(
+    this.#look = observeTheme(
       this.#root,
       () => model.state.theme,
       (theme) => this.#setTheme(theme),
       signal,
     );
-    // A host may attach the element after it has been rendered: its surroundings are known only then.
-    lifetime.frame(look);
+    this.#watchSize();
     model.subscribe((changed) => {
-      if (changed.has("theme")) look();
+      if (changed.has("theme")) this.#look();
       this.#updateLegend();
     }, signal);
   }
@@ -194,9 +194,13 @@ class Frame implements Surroundings {
   }
 
   #resized(): void {
+    const width = this.#root.clientWidth;
+    // A host may attach the element long after it was rendered: its surroundings are known only then.
+    if (width > 0 && !this.#inSight) this.#look();
+    this.#inSight = width > 0;
     const style = getComputedStyle(this.#root);
     const padding = Number.parseFloat(style.paddingLeft) + Number.parseFloat(style.paddingRight);
-    this.#view.resize(this.#root.clientWidth - (Number.isFinite(padding) ? padding : 0));
+    this.#view.resize(width - (Number.isFinite(padding) ? padding : 0));
   }
 
   /** A move to another screen changes the device pixel ratio; each query tells of one change only. */

@@ -51,12 +51,12 @@ export class Options {
     this.#wholeNow = wholeNow;
     const smaller = h(
       "button",
-      { type: "button", "aria-label": "smaller text", title: "smaller text ( − )" },
+      { type: "button", "aria-label": "A−, smaller text", title: "smaller text ( − )" },
       "A−",
     );
     const larger = h(
       "button",
-      { type: "button", "aria-label": "larger text", title: "larger text ( + )" },
+      { type: "button", "aria-label": "A+, larger text", title: "larger text ( + )" },
       "A+",
     );
     const reset = h(

@@ -20,8 +20,8 @@ export interface Dress {
   readonly hiddenSpecial: boolean;
 }
 
-/** The strongest tint: text on it must stay readable in both themes. */
-export const MOST_TINT = 0.45;
+/** The strongest tint: text on that of any head keeps a contrast of 4.5:1 in both themes. */
+export const MOST_TINT = 0.36;
 
 /** Weaker weights are left to the readout and the table: their numbers would crowd the strong ones. */
 export const LEAST_NUMBER = 0.004;
@@ -100,6 +100,7 @@ export class TokenColumn {
       if (this.#worn.get(token) === worn) continue;
       this.#worn.set(token, worn);
       token.style.setProperty("--tint", fill);
+      set(token, "data-tinted", fill !== "");
       setText(token.lastElementChild as HTMLElement, text);
       set(token, "aria-selected", selected);
       set(token, "data-active", inFocus);
@@ -142,6 +143,8 @@ export class TokenColumn {
         class: "token",
         role: "option",
         tabindex: position === this.#tabStop ? 0 : -1,
+        // A label of spaces is no name to read out.
+        "aria-label": label.trim() === "" ? `blank, position ${index}` : null,
         dir: "auto",
         "data-side": this.#side,
         "data-index": index,

@@ -47,9 +47,10 @@ export function mount(traits: Record<string, unknown>, options: MountOptions = {
   return made;
 }
 
-/** Ends every view a test has left. */
-export function endAll(): void {
+/** Ends every view a test has left, and takes the pointer away from where the next one will be. */
+export async function endAll(): Promise<void> {
   for (const { end } of mountedNow.splice(0)) end();
+  await pointAway();
 }
 
 export const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));

@@ -441,7 +441,9 @@ describe("the keyboard", () => {
     );
     controller.abort();
     expect(heard).toEqual(["Escape false", "x false", "a false"]);
-    expect(root.dataset.lmSuppressShortcuts).toBe("true");
+    // JupyterLab sees the host of the shadow root, not what stands inside.
+    const { host: outer } = root.getRootNode() as ShadowRoot;
+    expect((outer as HTMLElement).dataset.lmSuppressShortcuts).toBe("true");
   });
 
   it("shows where it is", async () => {

@@ -23,8 +23,8 @@ import {
   until,
 } from "./mounted.ts";
 
-afterEach(() => {
-  endAll();
+afterEach(async () => {
+  await endAll();
   document.body.removeAttribute("data-jp-theme-light");
 });
 
@@ -96,20 +96,18 @@ it("two widgets mind their own business", async () => {
 });
 
 describe("a place", () => {
-  it("may be attached after rendering", async () => {
-    document.body.setAttribute("data-jp-theme-light", "true");
+  it.each(["dark", "light"])("may be attached after rendering, where it is %s", async (theme) => {
     const { el, root } = mount(traits(), { attach: false });
     for (let i = 0; i < 10; i++) await frame();
     expect(root.dataset.status).toBe("loading");
-    const dark = document.createElement("div");
-    document.body.removeAttribute("data-jp-theme-light");
-    dark.className = "dark";
-    document.body.append(dark);
-    dark.append(el);
+    const around = document.createElement("div");
+    around.className = theme;
+    document.body.append(around);
+    around.append(el);
     await settled(root);
     expect(inked(base(root))).toBeGreaterThan(1000);
-    expect(root.dataset.theme).toBe("dark");
-    dark.remove();
+    await until(() => root.dataset.theme === theme, theme);
+    around.remove();
   });
 
   it("may be taken away and come back, as JupyterLab does with cells out of sight", async () => {
@@ -187,17 +185,21 @@ describe("a place", () => {
     const ratio = () => canvas.width / canvas.clientWidth;
     const before = ratio();
     expect(before).toBeCloseTo(devicePixelRatio, 1);
-    const { innerWidth: width, innerHeight } = window;
-    await cdp().send("Emulation.setDeviceMetricsOverride", {
-      width,
-      height: innerHeight,
-      deviceScaleFactor: 2 * devicePixelRatio,
-      mobile: false,
-    });
+    const { innerWidth, innerHeight } = window.top as Window;
+    const screen = devicePixelRatio;
+    // An emulated screen tells its media queries only of a change of size.
+    const setScreen = (deviceScaleFactor: number, wider: number) =>
+      cdp().send("Emulation.setDeviceMetricsOverride", {
+        width: innerWidth + wider,
+        height: innerHeight,
+        deviceScaleFactor,
+        mobile: false,
+      });
+    await setScreen(2 * screen, 1);
     await until(() => ratio() > 1.9 * before, "more pixels");
     await settled(root);
     expect(inked(canvas)).toBeGreaterThan(1000);
-    await cdp().send("Emulation.clearDeviceMetricsOverride");
+    await setScreen(screen, 0);
     await until(() => ratio() < 1.1 * before, "fewer pixels");
   });
 });
