@@ -18,7 +18,10 @@ def warm_up() -> threading.Thread | None:
     Returns:
         The thread at work, None outside a kernel or where Matplotlib is there already.
     """
-    if "ipykernel" not in sys.modules or "matplotlib.figure" in sys.modules:
+    # Old ipywidgets import ipykernel everywhere: only a shell with a kernel tells of one.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if getattr(shell, "kernel", None) is None or "matplotlib.figure" in sys.modules:
         return None
     thread = threading.Thread(target=_import_figure, name="attn_widget pictures", daemon=True)
     thread.start()

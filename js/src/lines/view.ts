@@ -109,7 +109,10 @@ export class LinesView {
     );
     on(this.#sight.scroller, "scroll", () => this.#scrolled(), signal, { passive: true });
     model.subscribe((changed) => this.#stateChanged(changed), signal);
-    store.subscribe(this.#redraw, signal);
+    store.subscribe(() => {
+      this.#dropLine();
+      this.#redraw();
+    }, signal);
     lifetime.onEnd(() => this.element.remove());
   }
 
@@ -169,6 +172,7 @@ export class LinesView {
   // --- what changes -----------------------------------------------------------------------------
 
   #stateChanged(changed: ReadonlySet<keyof State>): void {
+    this.#dropLine();
     const pins = changed.has("pinned_queries") || changed.has("pinned_keys");
     if (pins && pinsKey(this.#model.state) !== this.#ownPins) {
       this.#lifetime.frame(() => this.#revealPins());
@@ -176,6 +180,11 @@ export class LinesView {
     const rest = [...changed].some((name) => name !== "pinned_queries" && name !== "pinned_keys");
     if (rest) this.#redraw();
     else this.#refocus();
+  }
+
+  /** Lines have other numbers after every change: the one under the pointer is found anew when it moves. */
+  #dropLine(): void {
+    if (this.#hover && "line" in this.#hover) this.#hover = null;
   }
 
   #setHover(target: Target): void {

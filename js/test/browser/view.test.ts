@@ -163,6 +163,49 @@ describe("hovering", () => {
   });
 });
 
+describe("a line under the pointer", () => {
+  /** Rests on the first line that is found down the middle; the place within the scene. */
+  async function restOnLine(root: HTMLElement): Promise<{ x: number; y: number }> {
+    const scene = find(root, ".scene");
+    const [canvas, box] = [base(root).getBoundingClientRect(), scene.getBoundingClientRect()];
+    const x = canvas.left - box.left + canvas.width / 2;
+    for (let y = canvas.height - 4; y > 0; y -= 5) {
+      await userEvent.hover(scene, { position: { x, y } });
+      await frame();
+      await frame();
+      if (!readout(root).startsWith("hover")) return { x, y };
+    }
+    throw new Error("no line");
+  }
+
+  it("is none of another layer's when that comes", async () => {
+    const { root, host } = await ready(traits({ mass: 0.3 }));
+    await restOnLine(root);
+    const frames = framesOf(root);
+    host.fromPython({ layer: 1 });
+    await until(() => framesOf(root) > frames, "the layer");
+    await settled(root);
+    expect(readout(root)).toMatch(/^hover/);
+    expect(inked(overlay(root))).toBe(0);
+  });
+
+  it("gives way to what is pinned by a click on it", async () => {
+    const { root, host } = await ready(traits());
+    const position = await restOnLine(root);
+    await userEvent.click(find(root, ".scene"), { position });
+    await frame();
+    await frame();
+    const { pinned_queries, pinned_keys } = host.values as Record<string, number[]>;
+    const [query, key] = [QUERIES[pinned_queries?.[0] ?? -1], KEYS[pinned_keys?.[0] ?? -1]];
+    expect(readout(root).startsWith(`${query} attends to ${key} 0.`)).toBe(true);
+    const here = readout(root);
+    await pointAway();
+    await frame();
+    await frame();
+    expect(readout(root)).toBe(here);
+  });
+});
+
 describe("hovering, where Python observes", () => {
   it("tells what is hovered, at most ten times a second, and when nothing is", async () => {
     const { root, host } = await ready(traits({ observe_hover: true }));
