@@ -128,6 +128,10 @@ function hasSelection(element: HTMLElement): boolean {
 
 type Pins = Pick<State, "pinned_queries" | "pinned_keys">;
 
+/** Equal where the same is pinned. */
+export const pinsKey = ({ pinned_queries, pinned_keys }: Pins): string =>
+  JSON.stringify([pinned_queries, pinned_keys]);
+
 /**
  * What is pinned after a click on the tokens of one position: alone, or beside what is pinned where `add`.
  * A click on what is pinned alone, or an adding click on what is pinned, unpins it.

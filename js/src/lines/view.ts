@@ -10,7 +10,7 @@ import type { Theme } from "../theme.ts";
 import { BasePicture } from "./base.ts";
 import { BeyondMarks } from "./beyond.ts";
 import { type Account, Depiction } from "./depiction.ts";
-import { listen, nextPins, type Target } from "./gestures.ts";
+import { listen, nextPins, pinsKey, type Target } from "./gestures.ts";
 import { lineAt } from "./hit.ts";
 import { isRightToLeft, type Layout, legible, visible } from "./layout.ts";
 import { Minimap } from "./minimap.ts";
@@ -447,6 +447,3 @@ export class LinesView {
     });
   }
 }
-
-const pinsKey = ({ pinned_queries, pinned_keys }: Pick<State, "pinned_queries" | "pinned_keys">): string =>
-  JSON.stringify([pinned_queries, pinned_keys]);
