@@ -36,19 +36,20 @@ const AXES: { queries: WireAxis; keys: WireAxis } = {
   keys: { labels: [..."ABCDEFG"], special: [0], words: words([0, 1, 2, 5], [0]) },
 };
 
-const { signal } = new AbortController();
-
 /** A map that is here whole, and the same map of which nothing is here but can be asked for. */
 function pair(weights: Weights, axes = AXES) {
   const traits = mapTraits({ layers: [weights], ...axes });
   const hostOf = (values: object) => new FakeHost({ ...values });
   const [here, away] = [hostOf(traits), hostOf({ ...traits, _block: undefined })];
   away.onSend = (request) => answerRows(away, request, weights);
-  const stores = [here, away].map((host) => new Store(new Model(host, signal), signal)) as [Store, Store];
+  const stores = [here, away].map((host) => {
+    const { signal } = new AbortController();
+    return new Store(new Model(host, signal), signal);
+  }) as [Store, Store];
   return { whole: stores[0], rows: stores[1] };
 }
 
-const STATE = new Model(new FakeHost(), signal).state;
+const STATE = new Model(new FakeHost(), new AbortController().signal).state;
 
 const sorted = (edges: Edges): string[] =>
   Array.from(
