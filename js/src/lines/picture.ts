@@ -176,18 +176,25 @@ function linesAt(edges: Edges, side: Side, positions: readonly number[]): Uint32
 }
 
 function indexOf(ends: Uint32Array): Index {
-  const most = ends.reduce((largest, position) => Math.max(largest, position), -1);
+  const count = ends.length;
+  let most = -1;
+  for (let line = 0; line < count; line++) most = Math.max(most, ends[line] as number);
   const starts = new Uint32Array(most + 2);
-  for (const position of ends) starts[position + 1] = (starts[position + 1] as number) + 1;
+  for (let line = 0; line < count; line++) {
+    const after = (ends[line] as number) + 1;
+    starts[after] = (starts[after] as number) + 1;
+  }
   for (let position = 0; position <= most; position++) {
     starts[position + 1] = (starts[position + 1] as number) + (starts[position] as number);
   }
   const next = starts.slice();
-  const lines = new Uint32Array(ends.length);
-  ends.forEach((position, line) => {
-    lines[next[position] as number] = line;
-    next[position] = (next[position] as number) + 1;
-  });
+  const lines = new Uint32Array(count);
+  for (let line = 0; line < count; line++) {
+    const position = ends[line] as number;
+    const at = next[position] as number;
+    lines[at] = line;
+    next[position] = at + 1;
+  }
   return { starts, lines };
 }
 
