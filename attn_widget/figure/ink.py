@@ -13,7 +13,7 @@ VISIBLE_OPACITY: Final = 1 / 510
 """A fainter line changes no pixel of an 8-bit picture."""
 CONTEXT_OPACITY: Final = 0.16
 """Beside pinned tokens, the lines of the others keep this share of their opacity."""
-MOST_TINT: Final = 0.45
+MOST_TINT: Final = 0.36
 """The strongest tint behind a token: text on it must stay readable in both themes."""
 
 

@@ -31,11 +31,6 @@ export class BasePicture {
     return this.#window;
   }
 
-  /** Draw again next time, whatever the key. */
-  forget(): void {
-    this.#key = "";
-  }
-
   /**
    * Draw a scene unless it is the one drawn last; a drawing under way gives place to it. Only what is
    * `complete` counts as painted: the rest has lines still to come.
