@@ -167,6 +167,30 @@ describe("renormalised weights of a key", () => {
   });
 });
 
+describe("filters across the rows at hand", () => {
+  const { rows } = pair(attention(2, QUERIES, KEYS));
+  const axes = axesOf(rows.content as NonNullable<typeof rows.content>, STATE);
+  const key = { query: [], key: [3] };
+  const query = { query: [1], key: [] };
+
+  it.each([{ mass: 0.6 }, { top_k: 2 }, { scale: "row" }] as Partial<State>[])(
+    "%o are not made up",
+    async (change) => {
+      await fetched(rows, "key", [3]);
+      await fetched(rows, "query", [1]);
+      const state = { ...STATE, ...change };
+      expect(rowSelection(rows, STATE, axes, key)).toBeDefined();
+      expect(rowSelection(rows, state, axes, key)).toBeUndefined();
+      expect(unknowable(state, axes, key)).toMatch("hover a query");
+      expect(rowSelection(rows, state, axes, query)).toBeDefined();
+      const across: State = { ...state, direction: "attended_by" };
+      expect(rowSelection(rows, across, axes, query)).toBeUndefined();
+      expect(unknowable(across, axes, query)).toMatch("hover a key");
+      expect(rowSelection(rows, across, axes, key)).toBeDefined();
+    },
+  );
+});
+
 describe("focusEdges", () => {
   it("finds the lines a search finds, in their order", () => {
     const { whole } = pair(attention(3, QUERIES, KEYS, 8));

@@ -71,16 +71,26 @@ export function wholeSelection(store: Store, state: State, axes: Axes): Selectio
   return selectEdges(combineHeads(merged, options.heads, state.combine), options);
 }
 
-/** Why the lines of a focus can't be known from rows, where they can't. */
+/** Why the lines of a focus can't be known from its rows, where they can't. */
 export function unknowable(state: State, axes: Axes, focus: Focus): string | undefined {
-  if (state.special !== "renormalise" || sideOf(focus) === "query") return undefined;
+  const side = sideOf(focus);
+  const ranked = state.mass < 1 || state.top_k !== null || state.scale === "row";
+  if (ranked && state.direction !== alongRows(side)) {
+    return side === "key"
+      ? "Filters keep the strongest keys of each query, whose rows are not here: hover a query, or filter the queries of each key."
+      : "Filters keep the strongest queries of each key, whose rows are not here: hover a key, or filter the keys of each query.";
+  }
+  if (state.special !== "renormalise" || side === "query") return undefined;
   if (axes.query.special.length + axes.key.special.length === 0) return undefined;
   return "Renormalised weights need the whole row of each query: hover a query, or only hide special tokens.";
 }
 
+/** The direction whose filters need no more than the rows of one side. */
+const alongRows = (side: Side): State["direction"] => (side === "query" ? "attends_to" : "attended_by");
+
 /**
- * The lines of the positions in focus, from the rows that are here; undefined while one is missing.
- * Filters then work along the rows at hand, since no other weights are known.
+ * The lines of the positions in focus, from the rows that are here; undefined while one is missing, and
+ * where rows can't tell: see `unknowable`.
  */
 export function rowSelection(store: Store, state: State, axes: Axes, focus: Focus): Selection | undefined {
   const content = store.content;
@@ -96,7 +106,7 @@ export function rowSelection(store: Store, state: State, axes: Axes, focus: Focu
   const merged: Weights = mergeUnits(rows, queries, keys);
   const options: SelectOptions = {
     ...optionsOf(content, state, axes, store.full(state.layer)),
-    direction: side === "query" ? "attends_to" : "attended_by",
+    direction: alongRows(side),
     querySpecial: new Set(queries.special),
     keySpecial: new Set(keys.special),
   };
