@@ -5,7 +5,9 @@
 
 /** Names are those of the traits of `AttentionWidget`. */
 export interface State {
-  view: "lines";
+  view: "lines" | "matrix" | "heads";
+  /** A second view, at the side of the first. */
+  beside: State["view"] | null;
   map: string;
   step: number;
   layer: number;
@@ -24,6 +26,14 @@ export interface State {
   whole: boolean | null;
   orientation: "vertical" | "horizontal";
   scale: "absolute" | "row" | "sqrt" | "log" | "times_uniform";
+  /** How the matrix pools weights into cells smaller than a pixel. */
+  pool: "max" | "mean";
+  colormap: "auto" | "viridis" | "cividis" | "grey";
+  /** The part the matrix shows, in tokens: [first query, last query + 1, first key, last key + 1]. */
+  window: readonly number[] | null;
+  sort: "layer" | "entropy" | "confidence" | "sink" | "distance" | "previous" | "next";
+  /** The heads view shows only such heads in full. */
+  pattern: "previous" | "next" | "sink" | "uniform" | "sharp" | null;
   theme: "auto" | "light" | "dark";
   height: number | null;
   observe_hover: boolean;
@@ -33,6 +43,7 @@ export type StateName = keyof State;
 
 const DEFAULTS: State = {
   view: "lines",
+  beside: null,
   map: "",
   step: 0,
   layer: 0,
@@ -50,12 +61,21 @@ const DEFAULTS: State = {
   whole: null,
   orientation: "vertical",
   scale: "absolute",
+  pool: "max",
+  colormap: "auto",
+  window: null,
+  sort: "layer",
+  pattern: null,
   theme: "auto",
   height: null,
   observe_hover: false,
 };
 
 const NAMES = Object.keys(DEFAULTS) as StateName[];
+
+/** What Python sends of the maps: see `widget.py`. */
+export const DATA = ["_content", "_block", "_thumbnails", "_region", "_edges", "_rows"] as const;
+export type DataName = (typeof DATA)[number];
 
 /** What the page needs of a host; each host lacks something. */
 export interface Host {
@@ -91,8 +111,7 @@ export class Model {
     };
     const events: [string, () => void][] = [
       ...NAMES.map((name): [string, () => void] => [`change:${name}`, refresh]),
-      ["change:_content", dataChanged],
-      ["change:_block", dataChanged],
+      ...DATA.map((name): [string, () => void] => [`change:${name}`, dataChanged]),
     ];
     for (const [event, callback] of events) host.on(event, callback);
     signal.addEventListener("abort", () => {
@@ -107,7 +126,7 @@ export class Model {
     return this.#state;
   }
 
-  data(name: "_content" | "_block"): unknown {
+  data(name: DataName): unknown {
     return this.#host.get(name);
   }
 

@@ -3,7 +3,7 @@
  * a reply that comes later is dropped. Names and limits are those of `attn_widget/protocol.py`.
  */
 
-import { type Decoded, decode } from "./codec.ts";
+import { type Decoded, decode, type Packed } from "./codec.ts";
 import type { Model } from "./model.ts";
 
 export const VERSION = 1;
@@ -25,7 +25,17 @@ export interface Reply {
 interface Pending {
   resolve(reply: Reply): void;
   reject(error: Error): void;
+  progress(share: number): void;
 }
+
+export interface Asking {
+  readonly reply: Promise<Reply>;
+  /** Tell the kernel to stop; the reply fails with `Superseded`. */
+  cancel(): void;
+}
+
+/** Something else was asked for meanwhile. */
+export class Superseded extends Error {}
 
 /** The kernel did not answer, as in a saved notebook. */
 export class NoKernel extends Error {}
@@ -47,33 +57,49 @@ export class Requests {
     });
   }
 
-  ask(kind: string, fields: Record<string, unknown>): Promise<Reply> {
-    if (this.#signal.aborted) return Promise.reject(new NoKernel("closed"));
-    if (!this.#model.canSend) return Promise.reject(new NoKernel("this page has no kernel"));
+  /** @param onProgress - hears of the share done, 0..1, of a long answer. */
+  ask(kind: string, fields: Record<string, unknown>, onProgress = (_share: number) => {}): Asking {
     const id = `${this.#prefix}-${this.#count++}`;
-    return new Promise<Reply>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        pending.reject(new NoKernel("the kernel does not answer"));
-      }, TIME_OUT_MS);
+    let cancel = () => {};
+    const reply = new Promise<Reply>((resolve, reject) => {
+      if (this.#signal.aborted) throw new NoKernel("closed");
+      if (!this.#model.canSend) throw new NoKernel("this page has no kernel");
+      let timer: ReturnType<typeof setTimeout>;
+      const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => pending.reject(new NoKernel("the kernel does not answer")), TIME_OUT_MS);
+      };
       const settle = () => {
         clearTimeout(timer);
         this.#pending.delete(id);
       };
       const pending: Pending = {
-        resolve: (reply) => {
+        resolve: (answer) => {
           settle();
-          resolve(reply);
+          resolve(answer);
         },
         reject: (error) => {
           settle();
           reject(error);
         },
+        // A kernel that tells how far it is will answer.
+        progress: (share) => {
+          wait();
+          onProgress(share);
+        },
       };
+      wait();
       this.#pending.set(id, pending);
+      cancel = () => {
+        if (!this.#pending.has(id)) return;
+        this.#model.send({ v: VERSION, id, kind: "cancel" });
+        pending.reject(new Superseded("superseded"));
+      };
       if (!this.#model.send({ v: VERSION, id, kind, ...fields })) {
         pending.reject(new NoKernel("the connection to the kernel is closed"));
       }
     });
+    return { reply, cancel: () => cancel() };
   }
 
   #receive(content: unknown, buffers: readonly unknown[]): void {
@@ -81,19 +107,28 @@ export class Requests {
     const message = content as Record<string, unknown>;
     const pending = this.#pending.get(String(message.id));
     if (!pending) return;
+    if (typeof message.progress === "number") {
+      pending.progress(message.progress);
+      return;
+    }
     if (message.ok !== true) {
       pending.reject(new Error(String(message.error ?? "the kernel refused the request")));
       return;
     }
     try {
-      const described = (message.arrays ?? {}) as Record<string, { dtype: string; shape: number[] }>;
-      const arrays: Record<string, Decoded> = {};
-      Object.entries(described).forEach(([name, { dtype, shape }], index) => {
-        arrays[name] = decode({ dtype, shape, data: buffers[index] });
-      });
+      const described = (message.arrays ?? {}) as Record<string, Omit<Packed, "data">>;
+      const packed = Object.entries(described).map(
+        ([name, { dtype, shape }], index) => [name, { dtype, shape, data: buffers[index] }] as const,
+      );
+      const arrays = decodeAll(Object.fromEntries(packed));
       pending.resolve({ revision: Number(message.revision), fields: message, arrays });
     } catch (error) {
-      pending.reject(error instanceof Error ? error : new Error(String(error)));
+      pending.reject(new Error(messageOf(error)));
     }
   }
 }
+
+export const decodeAll = (packed: Readonly<Record<string, Packed>>): Record<string, Decoded> =>
+  Object.fromEntries(Object.entries(packed).map(([name, array]) => [name, decode(array)]));
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

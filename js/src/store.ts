@@ -7,7 +7,8 @@ import { decode, type Packed } from "./codec.ts";
 import type { Content } from "./content.ts";
 import { readContent } from "./content.ts";
 import type { Model } from "./model.ts";
-import { MESSAGE_BYTES, NoKernel, type Reply, Requests } from "./protocol.ts";
+import { MESSAGE_BYTES, messageOf, NoKernel, type Reply, Requests } from "./protocol.ts";
+import { Slices } from "./slices.ts";
 
 export type Side = "query" | "key";
 
@@ -32,6 +33,8 @@ const MEMORY_BYTES = 128 * 1024 * 1024;
 const RETRY_MS = 5_000;
 
 export class Store {
+  /** Parts of maps too large to be here. */
+  readonly slices: Slices;
   readonly #model: Model;
   readonly #requests: Requests;
   readonly #listeners = new Set<() => void>();
@@ -52,6 +55,7 @@ export class Store {
     this.#memory = memory;
     this.#model = model;
     this.#requests = new Requests(model, signal);
+    this.slices = new Slices(model, this.#requests, () => this.#notify());
     model.onData(() => this.#readData(), signal);
     signal.addEventListener("abort", () => this.#listeners.clear());
     this.#readData();
@@ -148,7 +152,7 @@ export class Store {
   }
 
   edges(fields: Record<string, unknown>): Promise<Reply> {
-    return this.#requests.ask("edges", fields);
+    return this.#requests.ask("edges", fields).reply;
   }
 
   #row(layer: number, side: Side, index: number): Float32Array | undefined {
@@ -172,7 +176,7 @@ export class Store {
     for (const name of names) this.#asked.add(name);
     let why: string | undefined;
     try {
-      const { revision, arrays } = await this.#requests.ask("rows", { layer, side, start, stop });
+      const { revision, arrays } = await this.#requests.ask("rows", { layer, side, start, stop }).reply;
       if (content !== this.#content) return;
       if (revision !== content.revision) throw new Error("The map has changed: waiting for the new one.");
       const { values, shape } = arrays.weights ?? { values: new Float32Array(0), shape: [] };
@@ -231,6 +235,7 @@ export class Store {
     try {
       const content = readContent(this.#model);
       if (content && content.revision !== this.#content?.revision) this.#forget(content);
+      if (content) this.slices.update(content.revision);
       this.#readBlock();
     } catch (error) {
       this.#failure = messageOf(error);
@@ -280,8 +285,6 @@ const sizes = ({ heads, queries, keys }: Content) => ({
   queries: queries.labels.length,
   keys: keys.labels.length,
 });
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Consecutive stretches `[first, last)` of sorted positions, none longer than `most`. */
 export function runs(positions: readonly number[], most: number): [first: number, last: number][] {

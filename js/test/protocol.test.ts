@@ -39,7 +39,7 @@ async function settled<T>(promise: Promise<T>): Promise<T | Error | "pending"> {
 describe("a request", () => {
   it("is sent with version, id, kind and fields, and has a reply with decoded arrays", async () => {
     const { host, requests } = make();
-    const asked = requests.ask("rows", { layer: 1, side: "key" });
+    const asked = requests.ask("rows", { layer: 1, side: "key" }).reply;
     expect(sent(host)).toMatchObject({ v: 1, kind: "rows", layer: 1, side: "key" });
     const weights = Float32Array.of(0.25, 0.5, 0.125, 0.0625);
     const counts = Uint32Array.of(7, 9);
@@ -57,14 +57,14 @@ describe("a request", () => {
 
   it("may have a reply without arrays and without buffers", async () => {
     const { host, requests } = make();
-    const asked = requests.ask("edges", {});
+    const asked = requests.ask("edges", {}).reply;
     host.deliver({ v: 1, id: sent(host).id, ok: true, revision: 1 });
     expect((await asked).arrays).toEqual({});
   });
 
   it("has the kernel's error as its own", async () => {
     const { host, requests } = make();
-    const asked = requests.ask("rows", {});
+    const asked = requests.ask("rows", {}).reply;
     host.deliver({ v: 1, id: sent(host).id, ok: false, error: "ValueError: layer must be an int" });
     await expect(asked).rejects.toThrow("ValueError: layer must be an int");
     await expect(asked).rejects.not.toBeInstanceOf(NoKernel);
@@ -72,8 +72,8 @@ describe("a request", () => {
 
   it("fails where the reply lacks what it describes", async () => {
     const { host, requests } = make();
-    const [short, lacking, unknown, text] = [1, 2, 3, 4].map(() =>
-      requests.ask("rows", {}),
+    const [short, lacking, unknown, text] = [1, 2, 3, 4].map(
+      () => requests.ask("rows", {}).reply,
     ) as Promise<Reply>[];
     const values = pack(Float32Array.of(1, 2, 3));
     host.reply(sent(host, 0), { weights: { ...values, shape: [2, 2] } });
@@ -90,7 +90,7 @@ describe("a request", () => {
 
   it("times out, once, and drops a reply that comes later", async () => {
     const { host, requests } = make();
-    const asked = requests.ask("rows", {});
+    const asked = requests.ask("rows", {}).reply;
     asked.catch(() => {});
     await vi.advanceTimersByTimeAsync(9_999);
     expect(await settled(asked)).toBe("pending");
@@ -104,7 +104,7 @@ describe("a request", () => {
 
   it("leaves no timer behind", async () => {
     const { host, requests } = make();
-    const asked = requests.ask("rows", {});
+    const asked = requests.ask("rows", {}).reply;
     expect(vi.getTimerCount()).toBe(1);
     host.reply(sent(host));
     await asked;
@@ -113,10 +113,10 @@ describe("a request", () => {
 
   it("fails when the page ends, and so does one that comes after", async () => {
     const { host, requests, end } = make();
-    const asked = requests.ask("rows", {});
+    const asked = requests.ask("rows", {}).reply;
     end();
     await expect(asked).rejects.toBeInstanceOf(NoKernel);
-    await expect(requests.ask("rows", {})).rejects.toBeInstanceOf(NoKernel);
+    await expect(requests.ask("rows", {}).reply).rejects.toBeInstanceOf(NoKernel);
     expect(host.sent).toHaveLength(1);
     expect(host.listening).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
@@ -124,7 +124,7 @@ describe("a request", () => {
 
   it("fails at once where there is no kernel", async () => {
     const { requests } = make({ sends: false });
-    await expect(requests.ask("rows", {})).rejects.toBeInstanceOf(NoKernel);
+    await expect(requests.ask("rows", {}).reply).rejects.toBeInstanceOf(NoKernel);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -133,7 +133,7 @@ describe("a request", () => {
     host.onSend = () => {
       throw new Error("Comm is disposed");
     };
-    await expect(requests.ask("rows", {})).rejects.toBeInstanceOf(NoKernel);
+    await expect(requests.ask("rows", {}).reply).rejects.toBeInstanceOf(NoKernel);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
@@ -141,8 +141,8 @@ describe("a request", () => {
 describe("several requests", () => {
   it("find their replies in any order", async () => {
     const { host, requests } = make();
-    const first = requests.ask("rows", { start: 1 });
-    const second = requests.ask("rows", { start: 2 });
+    const first = requests.ask("rows", { start: 1 }).reply;
+    const second = requests.ask("rows", { start: 2 }).reply;
     host.reply(sent(host, 1), {}, { start: 2 });
     expect(await settled(first)).toBe("pending");
     host.reply(sent(host, 0), {}, { start: 1 });
@@ -153,8 +153,8 @@ describe("several requests", () => {
   it("of two pages with one kernel don't take each other's replies", async () => {
     const host = new FakeHost();
     const [one, two] = [make({}, host), make({}, host)];
-    const mine = one.requests.ask("rows", {});
-    const theirs = two.requests.ask("rows", {});
+    const mine = one.requests.ask("rows", {}).reply;
+    const theirs = two.requests.ask("rows", {}).reply;
     expect(sent(host, 0).id).not.toBe(sent(host, 1).id);
     host.reply(sent(host, 1), {}, { whose: "theirs" });
     expect(await settled(mine)).toBe("pending");
@@ -167,7 +167,7 @@ describe("several requests", () => {
     "are not disturbed by %j",
     async (message) => {
       const { host, requests } = make();
-      const asked = requests.ask("rows", {});
+      const asked = requests.ask("rows", {}).reply;
       host.deliver(message);
       expect(await settled(asked)).toBe("pending");
       host.reply(sent(host));
