@@ -26,6 +26,38 @@ def lines(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> Att
     return AttentionWidget(_as_maps(maps, queries, keys), view="lines", **state)
 
 
+def matrix(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> AttentionWidget:
+    """Show attention as a zoomable heat map, a row a query and a column a key.
+
+    Args:
+        maps: as for :func:`lines`.
+        queries: labels of the query side, for weights only.
+        keys: labels of the key side, for weights only.
+        **state: traits of :class:`AttentionWidget`.
+
+    Raises:
+        TypeError: as for :func:`lines`.
+        ValueError: for weights or state out of range.
+    """
+    return AttentionWidget(_as_maps(maps, queries, keys), view="matrix", **state)
+
+
+def heads(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> AttentionWidget:
+    """Show every head of every layer as a small heat map, to find those worth a closer look.
+
+    Args:
+        maps: as for :func:`lines`.
+        queries: labels of the query side, for weights only.
+        keys: labels of the key side, for weights only.
+        **state: traits of :class:`AttentionWidget`; ``heads=`` those selected.
+
+    Raises:
+        TypeError: as for :func:`lines`.
+        ValueError: for weights or state out of range.
+    """
+    return AttentionWidget(_as_maps(maps, queries, keys), view="heads", **state)
+
+
 def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:
     held = isinstance(maps, (Attention, Mapping)) or (
         isinstance(maps, (list, tuple)) and any(isinstance(item, Attention) for item in maps)

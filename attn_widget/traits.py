@@ -58,15 +58,19 @@ class Name(_State):
 
 
 class Choice(_State):
-    """One of a few words."""
+    """One of a few words, and None where that is the default."""
 
-    def __init__(self, options: Sequence[str], default: str) -> None:
+    def __init__(self, options: Sequence[str], default: str | None) -> None:
         super().__init__(default)
         self.options = tuple(options)
-        self.info_text = "one of " + ", ".join(repr(option) for option in self.options)
+        self.optional = default is None
+        named = ", ".join(repr(option) for option in self.options)
+        self.info_text = f"one of {named}" + (" or None" if self.optional else "")
 
-    def validate(self, obj: Any, value: Any) -> str:
+    def validate(self, obj: Any, value: Any) -> str | None:
         """Return the word."""
+        if value is None and self.optional:
+            return None
         if isinstance(value, str) and value in self.options:
             return str(value)
         raise self.refuse(value)
@@ -145,6 +149,30 @@ class Positions(_State):
         if numbers is None:
             raise self.refuse(value)
         return tuple(dict.fromkeys(numbers))
+
+
+class Window(_State):
+    """A part of a map, in tokens: (first query, last query + 1, first key, last key + 1), or None.
+
+    It holds at least one query and one key.
+    """
+
+    info_text = "None or (first query, last query + 1, first key, last key + 1), not empty"
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def validate(self, obj: Any, value: Any) -> tuple[int, int, int, int] | None:
+        """Return the bounds as a tuple of ints."""
+        if value is None:
+            return None
+        numbers = _positions(value)
+        if numbers is None or len(numbers) != 4:
+            raise self.refuse(value)
+        top, bottom, left, right = numbers
+        if top >= bottom or left >= right:
+            raise self.refuse(value)
+        return top, bottom, left, right
 
 
 class Links(_State):

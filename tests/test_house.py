@@ -13,6 +13,7 @@ import pytest
 
 import attn_widget as aw
 from attn_widget import protocol
+from attn_widget.state import WidgetState
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "attn_widget"
@@ -59,11 +60,16 @@ class TestWhoKnowsWhat:
     def test_the_widget_has_no_array_code(self) -> None:
         assert "numpy" not in imported(PACKAGE / "widget.py")
         assert "numpy" not in imported(PACKAGE / "traits.py")
+        assert "numpy" not in imported(PACKAGE / "state.py")
 
     def test_only_the_widget_and_its_traits_know_the_host(self) -> None:
         hosts = {"traitlets", "ipywidgets", "anywidget"}
         knowing = [path for path in MODULES if imported(path) & hosts]
-        assert named(knowing) == ["attn_widget/traits.py", "attn_widget/widget.py"]
+        assert named(knowing) == [
+            "attn_widget/state.py",
+            "attn_widget/traits.py",
+            "attn_widget/widget.py",
+        ]
 
     def test_only_the_entry_knows_anywidget(self) -> None:
         knowing = [path for path in SCRIPTS if "@anywidget" in path.read_text(encoding="utf-8")]
@@ -107,15 +113,17 @@ class TestSameNames:
         body = re.search(r"export interface State \{(.*?)\n\}", script("model.ts"), re.DOTALL)
         assert body is not None
         theirs = re.findall(r"^  (\w+):", without_comments(body[1]), re.MULTILINE)
+        assert set(theirs) == set(WidgetState.class_traits(sync=True))
+
+    def test_of_the_data(self) -> None:
         own = {
             name
             for name, trait in aw.AttentionWidget.class_traits(sync=True).items()
             if trait.this_class is aw.AttentionWidget
         }
-        assert set(theirs) == {name for name in own if not name.startswith("_")}
-        assert {name for name in own if name.startswith("_")} == {"_content", "_block"}
-        for name in ("_content", "_block"):
-            assert f'"{name}"' in script("model.ts")
+        listed = re.search(r"export const DATA = \[(.*?)\]", script("model.ts"), re.DOTALL)
+        assert listed is not None
+        assert set(re.findall(r'"(\w+)"', listed[1])) == own - {"_esm"}
 
     def test_of_the_defaults(self) -> None:
         body = re.search(r"const DEFAULTS: State = \{(.*?)\n\};", script("model.ts"), re.DOTALL)
@@ -131,13 +139,15 @@ class TestSameNames:
     def test_of_choices(self) -> None:
         body = re.search(r"export interface State \{(.*?)\n\}", script("model.ts"), re.DOTALL)
         assert body is not None
-        for name, trait in aw.AttentionWidget.class_traits(sync=True).items():
+        theirs = dict(re.findall(r"^  (\w+): ([^;]*);", body[1], re.MULTILINE))
+        for name, trait in WidgetState.class_traits(sync=True).items():
             options = getattr(trait, "options", None)
-            if trait.this_class is not aw.AttentionWidget or options is None:
+            if options is None:
                 continue
-            stated = re.search(rf"^  {name}: ([^;]*);", body[1], re.MULTILINE)
-            assert stated is not None
-            assert tuple(re.findall(r'"(\w+)"', stated[1])) == options
+            same = re.match(r'State\["(\w+)"\]', theirs[name])
+            stated = theirs[same[1]] if same else theirs[name]
+            assert tuple(re.findall(r'"(\w+)"', stated)) == options
+            assert ("null" in theirs[name]) == (trait.default_value is None)
 
     def test_of_the_protocol(self) -> None:
         text = script("protocol.ts")
@@ -202,7 +212,7 @@ class TestDocstrings:
         assert "AttentionWidget" in exported
 
     def test_of_every_trait(self) -> None:
-        tree = ast.parse((PACKAGE / "widget.py").read_text(encoding="utf-8"))
+        tree = ast.parse((PACKAGE / "state.py").read_text(encoding="utf-8"))
         (widget,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
         described = {
             node.targets[0].id
@@ -212,4 +222,4 @@ class TestDocstrings:
             and isinstance(after, ast.Expr)
             and isinstance(after.value, ast.Constant)
         }
-        assert described >= {*aw.AttentionWidget._state_names(), "hovered"}
+        assert described >= {*WidgetState.class_traits(sync=True), "hovered"}

@@ -13,7 +13,7 @@ import traitlets
 
 import attn_widget as aw
 from attn_widget.traits import StateError
-from channel import opened
+from channel import Channel, opened
 from states import DEFAULTS, REFUSED, TAKEN, Make, attention
 
 refused = pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_long_values_are_told_in_short(make: Make) -> None:
         ("layers", "did you mean 'layer'?"),
         ("topk", "did you mean 'top_k'?"),
         ("pinned_query", "did you mean 'pinned_queries'?"),
-        ("colour", "known are combine, direction"),
-        ("_content", "known are combine, direction"),
-        ("hovered", "known are combine, direction"),
+        ("ink", "known are beside, colormap"),
+        ("_content", "known are beside, colormap"),
+        ("hovered", "known are beside, colormap"),
         ("batch", "give it to the map: Attention(weights, ..., batch=...)"),
         ("queries", "give it to the map: Attention(weights, ..., queries=...)"),
         ("kind", "give it to the map: Attention(weights, ..., kind=...)"),
@@ -336,6 +336,61 @@ class TestEmptyMaps:
     def test_of_one_cell(self, make: Make) -> None:
         widget = make(aw.Attention(np.ones((1, 1), np.float32)), pinned_queries=0, pinned_keys=0)
         assert [row.weight for row in widget.selection()] == [1.0]
+
+
+class TestViews:
+    def large(self) -> aw.Attention:
+        return aw.Attention(np.broadcast_to(np.float32(0), (1, 1, 4, 2049)))
+
+    def test_suit_the_map(self, make: Make) -> None:
+        assert make().view == "lines"
+        large = self.large()
+        assert make(large).view == "matrix"
+        assert make(large.select(keys=slice(2048))).view == "lines"
+        assert make({"small": attention(), "large": large}).view == "lines"
+        assert make({"small": attention(), "large": large}, map="large").view == "matrix"
+        large._repr_mimebundle_()
+        assert large._widget is not None
+        assert large._widget.view == "matrix"
+        large._widget.close()
+
+    def test_are_as_told(self, make: Make) -> None:
+        assert make(self.large(), view="lines").view == "lines"
+        assert make(view="heads").view == "heads"
+        for name in ("lines", "matrix", "heads"):
+            with getattr(aw, name)(np.full((2, 3), 0.5), ["a", "b"], ["x", "y", "z"]) as widget:
+                assert widget.view == name
+                assert widget.attention.queries.labels == ("a", "b")
+
+    def test_beside_each_other_differ(self, make: Make) -> None:
+        widget = make(beside="matrix")
+        widget.view = "matrix"
+        assert (widget.view, widget.beside) == ("matrix", None)
+        widget.beside = "lines"
+        with widget.hold_trait_notifications():
+            widget.view, widget.beside = "lines", "matrix"
+        assert (widget.view, widget.beside) == ("lines", "matrix")
+
+    def test_change_places_as_the_page_says(self, channel: Channel, make: Make) -> None:
+        widget = make(beside="heads")
+        channel.set(widget, beside="lines", view="heads")
+        assert (widget.view, widget.beside) == ("heads", "lines")
+
+    @pytest.mark.parametrize(
+        ("window", "fitting"),
+        [
+            ((0, 2, 0, 3), (0, 2, 0, 3)),
+            ((1, 5, 2, 6), (1, 2, 2, 3)),
+            ((2, 5, 0, 6), None),
+            ((0, 5, 3, 6), None),
+        ],
+    )
+    def test_keep_of_a_window_what_fits(
+        self, make: Make, window: tuple[int, ...], fitting: tuple[int, ...] | None
+    ) -> None:
+        widget = make(window=window)
+        widget.update(aw.Attention(np.full((1, 2, 2, 3), 0.5, np.float32)))
+        assert widget.window == fitting
 
 
 class TestLines:
