@@ -101,7 +101,7 @@ def test_long_values_are_told_in_short(make: Make) -> None:
         ("layers", "did you mean 'layer'?"),
         ("topk", "did you mean 'top_k'?"),
         ("pinned_query", "did you mean 'pinned_queries'?"),
-        ("ink", "known are beside, colormap"),
+        ("batches_of", "known are beside, colormap"),
         ("_content", "known are beside, colormap"),
         ("hovered", "known are beside, colormap"),
         ("batch", "give it to the map: Attention(weights, ..., batch=...)"),
