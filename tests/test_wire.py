@@ -114,6 +114,23 @@ def test_strengths_are_those_of_the_oracle() -> None:
             assert [number(s) for s in strengths] == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
+def test_codes_are_those_of_the_formula() -> None:
+    for case in read("codes.json"):
+        for name, most, odd in (
+            ("words", 65_000, {"Infinity": 65_001, "-Infinity": 65_002, "NaN": 65_003}),
+            ("bytes", 250, {"Infinity": 251, "-Infinity": 253, "NaN": 255}),
+        ):
+            for stated, code in zip(case["values"], case[name], strict=True):
+                if isinstance(stated, str):
+                    assert code == odd[stated]
+                    continue
+                value, zero = float(np.float32(stated)), most // 2 if case["signed"] else 0
+                share = math.sqrt(abs(value) / case["full"])
+                size = min(most - zero, math.floor((most - zero) * share + 0.5))
+                size = max(size, 1) if value else 0
+                assert code == (zero - size if case["signed"] and value < 0 else zero + size)
+
+
 def test_words_sum_over_keys_and_average_over_queries() -> None:
     for case in read("words.json"):
         heads, queries, keys = case["shape"]

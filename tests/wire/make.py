@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from attn_widget import Attention, Tokens
 from attn_widget.axes import word_runs
 from attn_widget.codec import pack
+from attn_widget.codes import BYTES, WORDS, encode
 from attn_widget.filters import Filter, select_edges
 from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
@@ -251,6 +252,37 @@ def strength_cases() -> list[Case]:
     return cases
 
 
+# --- codes ------------------------------------------------------------------------------------
+
+CODED: Final[list[tuple[list[float], float]]] = [
+    ([0.0, 1.0, 0.25, 0.5, 0.817, 1e-3, 1e-9, 1e-45, 2.0], 1.0),
+    ([-1.0, 1.0, -0.25, 0.0, -0.0, 1e-12, -1e-12, NAN, INF, -INF], 1.0),
+    ([12.5, -12.5, 3.125, -0.001, 20.0, -20.0], 12.5),
+    # Halves between codes.
+    ([6.25, 56.25, 156.25, 1.5625e-2, 0.390625], 250.0**2),
+    ([3e38, 1e30, -3e38], 3e38),
+    ([], 1.0),
+]
+
+
+def codes_cases() -> list[Case]:
+    """Make numbers with their codes, of two bytes and of one, with signs and without."""
+    cases = []
+    for weights, full in CODED:
+        values = np.array(weights, np.float32)
+        for signed in (False, True):
+            cases.append(
+                {
+                    "values": [number(value) for value in values],
+                    "full": full,
+                    "signed": signed,
+                    "words": encode(values, full, signed, WORDS).tolist(),
+                    "bytes": encode(values, full, signed, BYTES).tolist(),
+                }
+            )
+    return cases
+
+
 # --- words ------------------------------------------------------------------------------------
 
 
@@ -356,6 +388,7 @@ def make() -> dict[str, bytes]:
     """Make all files: their paths in this folder, and their contents."""
     return {
         "edges.json": as_text(edges_cases()),
+        "codes.json": as_text(codes_cases()),
         "strength.json": as_text(strength_cases()),
         "words.json": as_text(words_cases()),
         **array_files(),
