@@ -21,7 +21,8 @@ from PIL import Image
 
 from attn_widget import Attention, samples
 from attn_widget.figure import Snapshot, describe_picture, plot_lines, png_metadata, render_png
-from attn_widget.figure.canvas import PNG_BYTES, scene_png
+from attn_widget.figure.canvas import PNG_BYTES, png_of
+from attn_widget.figure.drawing import lines_picture
 from attn_widget.figure.palette import DARK, LIGHT, Theme, blend, head_colour
 from attn_widget.figure.plan import plan
 from attn_widget.figure.scene import WEIGHTS_LIMIT, read_scene
@@ -128,7 +129,7 @@ def test_a_line_has_the_ink_of_its_weight(theme: Theme, name: str, weight: float
     planned = plan(read_scene(attention, state), 600, outlines=True)
     x = planned.left + (planned.layout.query_edge + planned.layout.key_edge) / 2
     y = planned.top + float(planned.layout.query.centres[0])
-    picture = pixels(scene_png(planned.scene))
+    picture = pixels(png_of(lines_picture(planned.scene)))
     ratio = picture.shape[1] / planned.width
     found = picture[round(y * ratio), round(x * ratio)]
     expected = rgb(blend(head_colour(0, theme), theme.surface, 0.9 * weight))
@@ -144,7 +145,7 @@ def test_a_line_runs_from_its_query_to_its_key() -> None:
     weights = np.zeros((3, 3), np.float32)
     weights[0, 2] = 1
     planned = plan(read_scene(Attention(weights), LinesState(heads=(0,))), 600, outlines=True)
-    picture = pixels(scene_png(planned.scene))
+    picture = pixels(png_of(lines_picture(planned.scene)))
     ratio = picture.shape[1] / planned.width
     hue = rgb(blend(head_colour(0, LIGHT), LIGHT.surface, 0.9))
     layout = planned.layout
@@ -168,7 +169,7 @@ def test_beyond_the_strongest_lines_the_rest_is_haze() -> None:
     # All weights alike: no line is stronger than another, and together they are seen.
     flat = Attention(np.full((60, 60), 1 / 60, np.float32))
     planned = plan(read_scene(flat, LinesState(heads=(0,))), 600, outlines=True)
-    picture = pixels(scene_png(planned.scene))
+    picture = pixels(png_of(lines_picture(planned.scene)))
     ratio = picture.shape[1] / planned.width
     x = round((planned.left + (planned.layout.query_edge + planned.layout.key_edge) / 2) * ratio)
     top = round((planned.top + planned.layout.length * 0.3) * ratio)

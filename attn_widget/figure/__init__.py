@@ -36,9 +36,10 @@ def plot_lines(attention: Attention, state: LinesState, ax: Axes | None = None) 
         The new figure, or the one that ``ax`` belongs to.
     """
     from .canvas import draw_on, figure_of
+    from .drawing import lines_picture
 
-    scene = read_scene(attention, state)
-    return figure_of(scene) if ax is None else draw_on(ax, scene)
+    picture = lines_picture(read_scene(attention, state))
+    return figure_of(picture) if ax is None else draw_on(ax, picture)
 
 
 def render_png(attention: Attention, state: LinesState) -> bytes:
@@ -51,9 +52,10 @@ def render_png(attention: Attention, state: LinesState) -> bytes:
         attention: the map.
         state: what is shown of it.
     """
-    from .canvas import scene_png
+    from .canvas import png_of
+    from .drawing import lines_picture
 
-    return scene_png(read_scene(attention, state))
+    return png_of(lines_picture(read_scene(attention, state)))
 
 
 def describe_picture(attention: Attention, state: LinesState) -> str:

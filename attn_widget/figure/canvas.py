@@ -6,8 +6,9 @@ Imports Matplotlib, so it is itself imported only when something is drawn.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,21 +16,57 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .drawing import draw
-from .notes import legend_head
-from .palette import Colour, Theme, blend, head_colour
-from .plan import plan
-from .scene import Scene
+from .palette import Colour, Theme
 
 PIXELS: Final = 96
 """CSS pixels an inch."""
-PNG_STROKES: Final = 600
-FIGURE_STROKES: Final = 2_000
 PNG_BYTES: Final = 150_000
 """A saved notebook holds one picture for each display: none may be much larger."""
+_LEAST_RATIO: Final = 0.5
 
 
-class LinesFigure(Figure):
+class Planned(Protocol):
+    """A picture with every place decided, in CSS pixels."""
+
+    @property
+    def width(self) -> float:
+        """Its width."""
+
+    @property
+    def height(self) -> float:
+        """Its height."""
+
+    @property
+    def theme(self) -> Theme:
+        """Its colours."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing overlaps or reaches beyond the picture."""
+
+
+PlannedT = TypeVar("PlannedT", bound=Planned)
+
+
+@dataclass(frozen=True)
+class Picture(Generic[PlannedT]):
+    """What a view draws, for a bitmap, for a figure or into the axes of others."""
+
+    plan: Callable[[bool, tuple[float, float] | None], PlannedT]
+    """Decides every place: with letters as outlines (for a bitmap) or as text, and with the width
+    and height to fill, None for what the content needs."""
+    draw: Callable[[Axes, PlannedT], None]
+    colours: Sequence[Colour]
+    """What reducing to a palette must not change, the ground first."""
+    ratio: float = 2.0
+    """Pixels a CSS pixel with which a bitmap is likely to be small enough."""
+    palette: int = 256
+    """How many colours a bitmap has."""
+    coarser: Callable[[], Picture[PlannedT] | None] = lambda: None
+    """The same with less detail, for where the bitmap is too large; None where nothing is left."""
+
+
+class NotebookFigure(Figure):
     """A figure that a notebook shows as a picture, whether or not pyplot is in use."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -37,23 +74,17 @@ class LinesFigure(Figure):
         return figure_png(self, 2.0), {"width": round(width), "height": round(height)}
 
 
-def figure_of(scene: Scene) -> Figure:
-    """Return a new figure as large as the scene needs, text at 96 CSS pixels an inch."""
-    planned = plan(scene, FIGURE_STROKES, outlines=False)
-    figure = LinesFigure(
-        figsize=(planned.width / PIXELS, planned.height / PIXELS),
-        dpi=1.5 * PIXELS,
-        facecolor=planned.theme.surface,
-        edgecolor="none",
-    )
-    figure.set_layout_engine("none")
+def figure_of(picture: Picture[PlannedT]) -> Figure:
+    """Return a new figure as large as the content needs, text at 96 CSS pixels an inch."""
+    planned = picture.plan(False, None)
+    figure = _sheet(NotebookFigure, planned, 1.5)
     FigureCanvasAgg(figure)
-    draw(figure.add_axes((0, 0, 1, 1)), planned)
+    picture.draw(figure.add_axes((0, 0, 1, 1)), planned)
     return figure
 
 
-def draw_on(ax: Axes, scene: Scene) -> Figure:
-    """Draw a scene into axes, filling the room they have now; return their figure.
+def draw_on(ax: Axes, picture: Picture[PlannedT]) -> Figure:
+    """Draw a picture into axes, filling the room they have now; return their figure.
 
     Where the room is too small for text of its usual size, everything is drawn smaller.
     """
@@ -63,10 +94,10 @@ def draw_on(ax: Axes, scene: Scene) -> Figure:
     inches = (ax.bbox.width / figure.dpi, ax.bbox.height / figure.dpi)
     for reduction in _REDUCTIONS:
         room = (inches[0] * PIXELS * reduction, inches[1] * PIXELS * reduction)
-        planned = plan(scene, FIGURE_STROKES, outlines=False, room=room)
+        planned = picture.plan(False, room)
         if planned.fits:
             break
-    draw(ax, planned)
+    picture.draw(ax, planned)
     root = figure.figure
     return root if isinstance(root, Figure) else figure
 
@@ -74,21 +105,20 @@ def draw_on(ax: Axes, scene: Scene) -> Figure:
 _REDUCTIONS: Final = (1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0, 4.0)
 
 
-def scene_png(scene: Scene) -> bytes:
-    """Return a scene as a PNG of two pixels a CSS pixel, of fewer where it would be too large."""
-    planned = plan(scene, PNG_STROKES, outlines=True)
-    ratio, colours = _budget(len(scene.edges.weight))
-    figure = Figure(
-        figsize=(planned.width / PIXELS, planned.height / PIXELS),
-        dpi=ratio * PIXELS,
-        facecolor=planned.theme.surface,
-        edgecolor="none",
-    )
-    figure.set_layout_engine("none")
-    draw(figure.add_axes((0, 0, 1, 1)), planned)
-    image = _rendered(figure, ratio)
-    palette = _palette(image, _exact_colours(scene, planned.theme), colours)
-    data = _encoded(_indexed(image, palette), ratio)
+def png_of(picture: Picture[PlannedT]) -> bytes:
+    """Return a picture as a PNG of two pixels a CSS pixel; with less detail if it is too large."""
+    while True:
+        planned = picture.plan(True, None)
+        ratio = picture.ratio
+        figure = _sheet(Figure, planned, ratio)
+        picture.draw(figure.add_axes((0, 0, 1, 1)), planned)
+        image = _rendered(figure, ratio)
+        palette = _palette(image, picture.colours, picture.palette)
+        data = _encoded(_indexed(image, palette), ratio)
+        coarser = picture.coarser() if len(data) > PNG_BYTES else None
+        if coarser is None:
+            break
+        picture = coarser
     while len(data) > PNG_BYTES and ratio > _LEAST_RATIO:
         ratio *= min(0.95, 0.97 * float(PNG_BYTES / len(data)) ** 0.55)
         size = (round(planned.width * ratio), round(planned.height * ratio))
@@ -97,17 +127,15 @@ def scene_png(scene: Scene) -> bytes:
     return data
 
 
-_LEAST_RATIO: Final = 0.5
-
-
-def _budget(lines: int) -> tuple[float, int]:
-    """Return pixels a CSS pixel, and colours, with which a picture is likely to be small enough.
-
-    Crowded lines make the most of a picture's bytes, and need the fewest colours.
-    """
-    if lines <= PNG_STROKES:
-        return 2.0, 256
-    return (1.6, 256) if lines <= 6_000 else (1.3, 96)
+def _sheet(kind: type[Figure], planned: Planned, ratio: float) -> Figure:
+    figure = kind(
+        figsize=(planned.width / PIXELS, planned.height / PIXELS),
+        dpi=ratio * PIXELS,
+        facecolor=planned.theme.surface,
+        edgecolor="none",
+    )
+    figure.set_layout_engine("none")
+    return figure
 
 
 def figure_png(figure: Figure, ratio: float) -> bytes:
@@ -129,16 +157,6 @@ def _rendered(figure: Figure, ratio: float) -> Image.Image:
         figure.set_canvas(canvas)
 
 
-def _exact_colours(scene: Scene, theme: Theme) -> list[Colour]:
-    """Return colours that reducing to a palette must not change, the ground first."""
-    heads = dict.fromkeys([legend_head(scene), *scene.state.heads[:_EXACT_HEADS]])
-    neutrals = [theme.text, theme.muted, theme.line, theme.accent, theme.accent_soft]
-    hues = [head_colour(head, theme) for head in heads]
-    blends = [blend(hue, theme.surface, share) for hue in hues for share in (1.0, 0.7, 0.4)]
-    return [theme.surface, *neutrals, *blends]
-
-
-_EXACT_HEADS: Final = 24
 _SAMPLED: Final = 3
 """A palette is chosen from every so many pixels of every so many rows: far quicker, as good."""
 

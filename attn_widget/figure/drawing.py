@@ -5,19 +5,49 @@ Imports Matplotlib, so it is itself imported only when something is drawn.
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
-from matplotlib.path import Path
+from typing import Final
 
-from .ink import line_opacity, line_width
-from .lettering import Label, draw_labels, points_of
-from .notes import MARKS, Notes
-from .palette import Colour
-from .plan import PADDING, Plan
-from .shapes import DASHES, circle, fill, stroke
+from matplotlib.axes import Axes
+
+from .canvas import Picture
+from .legend import legend_head
+from .lettering import draw_labels
+from .marks import draw_footer, draw_notes, prepare
+from .palette import Colour, Theme, blend, head_colour, theme_of
+from .plan import PADDING, Plan, plan
+from .scene import Scene
 from .strokes import draw_lines
 from .tokens import draw_tokens, headings
+
+PNG_STROKES: Final = 600
+FIGURE_STROKES: Final = 2_000
+
+
+def lines_picture(scene: Scene) -> Picture[Plan]:
+    """Return the picture of a lines view."""
+    lines = len(scene.edges.weight)
+    # Crowded lines make the most of a picture's bytes, and need the fewest colours.
+    crowded = lines > PNG_STROKES
+    return Picture(
+        plan=lambda outlines, room: plan(
+            scene, PNG_STROKES if outlines else FIGURE_STROKES, outlines=outlines, room=room
+        ),
+        draw=draw,
+        colours=_exact_colours(scene, theme_of(scene.state.theme)),
+        ratio=2.0 if not crowded else 1.6 if lines <= 6_000 else 1.3,
+        palette=256 if lines <= 6_000 else 96,
+    )
+
+
+def _exact_colours(scene: Scene, theme: Theme) -> list[Colour]:
+    """Return colours that reducing to a palette must not change, the ground first."""
+    heads = dict.fromkeys([legend_head(scene), *scene.state.heads[:_EXACT_HEADS]])
+    hues = [head_colour(head, theme) for head in heads]
+    blends = [blend(hue, theme.surface, share) for hue in hues for share in (1.0, 0.7, 0.4)]
+    return [*theme.neutrals, *blends]
+
+
+_EXACT_HEADS: Final = 24
 
 
 def draw(ax: Axes, plan: Plan) -> None:
@@ -27,53 +57,9 @@ def draw(ax: Axes, plan: Plan) -> None:
         ax: the axes; whatever they show stays below.
         plan: what to draw.
     """
-    ax.set_axis_off()
-    ax.set_autoscale_on(False)
-    ax.set_xlim(0, plan.width)
-    ax.set_ylim(plan.height, 0)
+    prepare(ax, plan.width, plan.height)
     draw_lines(ax, plan)
     labels = [*draw_tokens(ax, plan), *headings(plan)]
-    labels += _draw_notes(ax, plan, plan.header, plan.top - plan.header.height)
-    foot = plan.height - PADDING - plan.footer.height
-    stroke(ax, [Path([(PADDING, foot + 6), (plan.width - PADDING, foot + 6)])], [plan.theme.line])
-    labels += _draw_notes(ax, plan, plan.footer, foot)
+    labels += draw_notes(ax, plan.header, PADDING, plan.top - plan.header.height)
+    labels += draw_footer(ax, plan, PADDING, plan.layout.pitch)
     draw_labels(ax, labels, outlines=plan.outlines)
-
-
-def _draw_notes(ax: Axes, plan: Plan, notes: Notes, top: float) -> list[Label]:
-    """Draw the marks of notes and return their words as labels."""
-    labels = []
-    for word, x, y in notes.placed:
-        x, y = x + PADDING, y + top
-        if word.mark is None:
-            labels.append(Label(word.text, x, y, word.size, word.colour, word.face))
-        elif word.mark == "dot":
-            fill(ax, (x + 1, y - 4, x + 9, y + 4), word.colour, 1.0, radius=4.0)
-        elif word.mark == "ring":
-            stroke(ax, [circle(x + 6, y, 3.5)], [word.colour], 1.2)
-        elif word.mark == "ramp":
-            _draw_ramp(ax, plan, word.colour, x, y, MARKS["ramp"])
-        else:
-            line = Path([(x, y), (x + MARKS[word.mark], y)])
-            stroke(ax, [line], [word.colour], 1.5, dash=DASHES[word.mark])
-    return labels
-
-
-def _draw_ramp(ax: Axes, plan: Plan, colour: Colour, x: float, y: float, width: float) -> None:
-    """A line of growing strength, in the ink that the lines have."""
-    strengths = np.linspace(0.125, 1, 8, dtype=np.float32)
-    step = width / len(strengths)
-    paths = [Path([(x + i * step, y), (x + (i + 1) * step, y)]) for i in range(len(strengths))]
-    ax.add_collection(
-        PathCollection(
-            paths,
-            facecolors="none",
-            edgecolors=[(*colour, float(opacity)) for opacity in line_opacity(strengths)],
-            linewidths=line_width(strengths, plan.layout.pitch) * points_of(ax),
-            capstyle="butt",
-            transform=ax.transData,
-            clip_on=False,
-            zorder=4,
-        ),
-        autolim=False,
-    )

@@ -38,6 +38,13 @@ class Theme:
     strong: _Bytes
     """What the next twelve heads are mixed with: away from the background."""
 
+    @property
+    def neutrals(self) -> tuple[Colour, ...]:
+        """All that is no head's colour, the background first."""
+        return (
+            self.surface, self.text, self.muted, self.line, self.accent, self.accent_soft
+        )  # fmt: skip
+
 
 def head_colour(head: int, theme: Theme) -> Colour:
     """Return the colour of a head.

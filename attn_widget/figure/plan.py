@@ -12,8 +12,9 @@ import numpy as np
 
 from . import layout as lay
 from .layout import Layout
+from .legend import above, below
 from .lettering import BOLD, MONO, width_of
-from .notes import NOTE, Notes, above, below
+from .notes import NOTE, Notes
 from .palette import Theme, theme_of
 from .reading import Joint, focus_joint
 from .scene import Scene, Side
