@@ -35,6 +35,40 @@ class LinesState:
     theme: str = "light"
 
 
+@dataclass(frozen=True)
+class MatrixState:
+    """What a matrix view shows of a map: everything a still picture of it depends on."""
+
+    layer: int = 0
+    heads: tuple[int, ...] = ()
+    combine: str = "each"
+    """How several heads become one matrix: ``"max"``, or their mean."""
+    pinned_queries: tuple[int, ...] = ()
+    pinned_keys: tuple[int, ...] = ()
+    scale: str = "absolute"
+    colormap: str = "auto"
+    pool: str = "max"
+    window: tuple[int, int, int, int] | None = None
+    """First query, last query + 1, first key, last key + 1, in tokens; None for all."""
+    words: bool = False
+    special: str = "show"
+    theme: str = "light"
+
+
+@dataclass(frozen=True)
+class HeadsState:
+    """What a heads view shows of a map: everything a still picture of it depends on."""
+
+    layer: int = 0
+    heads: tuple[int, ...] = ()
+    """The heads selected in ``layer``; all of them count as none."""
+    sort: str = "layer"
+    pattern: str | None = None
+    scale: str = "absolute"
+    colormap: str = "auto"
+    theme: str = "light"
+
+
 ROWS_LIMIT: Final = 1_000_000
 """Most rows that a list of them holds; 32 heads of 512 tokens have eight times as many."""
 
