@@ -1,0 +1,9 @@
+"""What a map shows, in numbers: statistics of heads."""
+
+from .statistics import confidence as confidence
+from .statistics import entropy as entropy
+from .statistics import mean_distance as mean_distance
+from .statistics import next_token as next_token
+from .statistics import previous_token as previous_token
+from .statistics import relative_entropy as relative_entropy
+from .statistics import sink_score as sink_score
