@@ -75,6 +75,71 @@ class Attention:
         self._widget: AttentionWidget | None = None
         warm_up()
 
+    @classmethod
+    def from_qk(
+        cls,
+        query: object,
+        key: object,
+        queries: object = None,
+        keys: object = None,
+        *,
+        value: object = None,
+        scale: float | None = None,
+        causal: bool = False,
+        mask: object = None,
+        bias: object = None,
+        window: int | None = None,
+        softcap: float | None = None,
+        sinks: object = None,
+        name: str = "",
+        offset: int = 0,
+    ) -> Attention:
+        """Attention of queries and keys, computed for the part that is read.
+
+        The Q × K matrix is never held. Rows and blocks take a pass over their own keys; columns
+        and overviews a pass over the head, whose log-sum-exp is kept.
+
+        Args:
+            query: (L, H, Q, D), leading axes optional, or a list with one (H, Q, D) array a
+                layer; after rotary embedding, if there is one. NumPy, memory maps, PyTorch on any
+                device (computed there), zarr, h5py, dask, JAX; floats.
+            key: (L, Hkv, K, D) likewise with H % Hkv == 0: head h reads key head h // (H // Hkv).
+            queries: What the query positions are; see `Attention`.
+            keys: The same for the key side.
+            value: (L, Hkv, K, Dv), kept for methods that need it.
+            scale: Factor of q·k; None is 1 / sqrt(D).
+            causal: Whether a query attends to no later key. Query i stands at position i + offset.
+            mask: Boolean, True where a query may attend; broadcasts to (L, H, Q, K).
+            bias: Added to the logits (ALiBi, T5 …); broadcasts to (L, H, Q, K).
+            window: With ``causal`` 0 <= position − key < window, else
+                abs(position − key) < window.
+            softcap: softcap · tanh(logit / softcap), before bias and masks.
+            sinks: One logit a head, (H,) or (L, H), whose share leaves the row.
+            name: A name to show.
+            offset: Position of the first query among the keys. 0 is what PyTorch's ``is_causal``
+                means; with cached keys it is K − Q.
+
+        Raises:
+            TypeError: If something is of a wrong type.
+            ValueError: If shapes, labels or options do not fit.
+        """
+        from .qk import QKSource
+
+        source = QKSource(
+            query,
+            key,
+            value=value,
+            scale=scale,
+            causal=causal,
+            mask=mask,
+            bias=bias,
+            window=window,
+            softcap=softcap,
+            sinks=sinks,
+            offset=offset,
+        )
+        return cls(source, queries, keys, name=name)
+
     @property
     def shape(self) -> Shape:
         """(layers, heads, queries, keys)."""
