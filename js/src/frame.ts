@@ -1,34 +1,58 @@
-/** One view of one model: the frame around it, its controls, its legend, and what they tell each other. */
+/** One frame of one model: its controls, the views it shows, and what they tell each other. */
 
 import { createAnnouncer } from "./a11y.ts";
 import { Bar } from "./controls/bar.ts";
 import { exportPanel } from "./controls/export.ts";
-import { help } from "./controls/help.ts";
+import { helpLines } from "./controls/help.ts";
 import { filterSummary, Options } from "./controls/options.ts";
 import { h, set, setText } from "./dom.ts";
-import { Legend } from "./legend.ts";
+import { composePicture } from "./export/compose.ts";
+import type { Picture } from "./export/picture.ts";
 import { createLifetime, type Lifetime, on } from "./lifetime.ts";
-import type { Account } from "./lines/depiction.ts";
-import type { Picture } from "./lines/export.ts";
 import type { Piece } from "./lines/reading.ts";
-import { stillPicture, stillRows } from "./lines/still.ts";
 import type { Hovered } from "./lines/telling.ts";
-import { LinesView, type Surroundings } from "./lines/view.ts";
+import { LinesView } from "./lines/view.ts";
 import type { Model } from "./model.ts";
+import { VERSION } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { observeTheme, type Theme } from "./theme.ts";
+import type { Status, Surroundings, View, ViewName } from "./view.ts";
 import css from "./widget.css?inline";
 
 /** Python hears of at most this many hovers a second. */
 const HOVER_INTERVAL_MS = 100;
+/** Two views stand side by side from this width on, else one below the other. */
+const SIDE_BY_SIDE = 640;
+const GAP = 24;
 
-/** Mount a view into `host`; it goes when `signal` aborts. */
+type Make = new (model: Model, store: Store, around: Surroundings, lifetime: Lifetime) => View;
+
+const VIEWS: Readonly<Record<ViewName, Make>> = { lines: LinesView, matrix: LinesView, heads: LinesView };
+
+/** What a view said last. */
+interface Told {
+  pieces: readonly Piece[];
+  hint: boolean;
+  status: Status;
+  message: string | undefined;
+}
+
+/** A view on screen. */
+interface Seat {
+  readonly name: ViewName;
+  readonly view: View;
+  readonly column: HTMLElement;
+  readonly lifetime: Lifetime;
+  readonly told: Told;
+}
+
+/** Mount a frame into `host`; it goes when `signal` aborts. */
 export function mount(host: HTMLElement, model: Model, store: Store, signal: AbortSignal): void {
   const lifetime = createLifetime(signal);
   new Frame(host, model, store, lifetime);
 }
 
-class Frame implements Surroundings {
+class Frame {
   readonly #root: HTMLElement;
   readonly #model: Model;
   readonly #store: Store;
@@ -37,16 +61,18 @@ class Frame implements Surroundings {
   readonly #live = h("div", { class: "live", "aria-live": "polite" });
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
-  readonly #legend = new Legend();
-  readonly #view: LinesView;
+  readonly #views = h("div", { class: "views" });
   readonly #bar: Bar;
+  readonly #options: Options;
+  readonly #help = h("div", { class: "panel help", hidden: true });
   readonly #panels: readonly (readonly [button: HTMLButtonElement, panel: HTMLElement])[];
   readonly #optionsButton: HTMLButtonElement;
+  #seats: Seat[] = [];
   #look = () => {};
   #inSight = false;
   #theme: Theme = "light";
-  #account: Account | undefined;
   #frames = 0;
+  #drawn = -1;
   #hovered: string | undefined;
   #lastHover = 0;
   #cancelHover = () => {};
@@ -61,7 +87,6 @@ class Frame implements Surroundings {
     const outer = h("div", { "data-lm-suppress-shortcuts": "true" });
     const shadow = outer.attachShadow({ mode: "open" });
 
-    this.#view = new LinesView(model, store, this, lifetime);
     this.#optionsButton = h("button", { type: "button", title: "filters and ways to draw" }, "options");
     const exportButton = h("button", { type: "button", title: "save what is on screen" }, "export");
     const helpButton = h(
@@ -69,33 +94,22 @@ class Frame implements Surroundings {
       { type: "button", title: "gestures and keys ( ? )", "aria-label": "help" },
       "?",
     );
-    const wholeNow = () => !this.#view.focusOnly;
-    const options = new Options(model, store, this.#view, wholeNow, signal);
-    const exports = this.#exportPanel();
+    this.#options = new Options(model, store, (direction) => this.#zoom(direction), signal);
     this.#panels = [
-      [this.#optionsButton, options.element],
-      [exportButton, exports],
-      [helpButton, help()],
+      [this.#optionsButton, this.#options.element],
+      [exportButton, this.#exportPanel()],
+      [helpButton, this.#help],
     ];
-    this.#bar = new Bar(
-      model,
-      store,
-      this.#panels.map(([button]) => button),
-      signal,
-    );
+    const buttons = this.#panels.map(([button]) => button);
+    this.#bar = new Bar(model, store, buttons, lifetime);
     this.#root = h(
       "div",
-      {
-        class: "attn-widget",
-        "data-status": "loading",
-        "data-frame": 0,
-      },
+      { class: "attn-widget", "data-status": "loading", "data-frame": 0 },
       this.#bar.element,
       ...this.#panels.map(([, panel]) => panel),
       this.#readout,
       this.#failed,
-      this.#view.element,
-      this.#legend.element,
+      this.#views,
       this.#live,
     );
     shadow.append(h("style", {}, css), this.#root);
@@ -107,6 +121,7 @@ class Frame implements Surroundings {
       on(button, "click", () => this.#toggle(panel), signal);
     }
     on(this.#root, "keydown", (event) => this.#keyed(event), signal);
+    this.#seatViews();
     this.#look = observeTheme(
       this.#root,
       () => model.state.theme,
@@ -116,42 +131,91 @@ class Frame implements Surroundings {
     this.#watchSize();
     model.subscribe((changed) => {
       if (changed.has("theme")) this.#look();
-      this.#updateLegend();
+      if (changed.has("view") || changed.has("beside")) this.#seatViews();
+      this.#tellFilters();
     }, signal);
+    this.#tellFilters();
   }
 
-  // --- what the view tells ----------------------------------------------------------------------
+  // --- the views --------------------------------------------------------------------------------
 
-  readout(pieces: readonly Piece[], hint: boolean): void {
+  /** Show the views that the state names; those that stay keep their place. */
+  #seatViews(): void {
+    const { view, beside } = this.#model.state;
+    const names = beside && beside !== view ? [view, beside] : [view];
+    const held = this.#seats;
+    this.#seats = names.map((name) => held.find((seat) => seat.name === name) ?? this.#seat(name));
+    for (const seat of held) {
+      if (this.#seats.includes(seat)) continue;
+      seat.lifetime.end();
+      seat.column.remove();
+    }
+    this.#views.replaceChildren(...this.#seats.map(({ column }) => column));
+    const views = this.#seats.map((seat) => seat.view);
+    this.#options.show(views);
+    this.#help.replaceChildren(...helpLines(views));
+    set(this.#root, "data-beside", names.length > 1);
+    this.#tellStatus();
+    this.#tellReadout((this.#seats[0] as Seat).told);
+    this.#resized();
+  }
+
+  #seat(name: ViewName): Seat {
+    const lifetime = createLifetime(this.#lifetime.signal);
+    const told: Told = { pieces: [], hint: true, status: "loading", message: undefined };
+    const around: Surroundings = {
+      readout: (pieces, hint) => {
+        Object.assign(told, { pieces, hint });
+        this.#tellReadout(told);
+      },
+      announce: (text) => this.#say(text),
+      status: (status, message) => {
+        Object.assign(told, { status, message });
+        this.#tellStatus();
+      },
+      painted: () => {
+        told.status = "ready";
+        this.#painted();
+      },
+      hovered: (hovered) => this.#hover(hovered),
+    };
+    const view = new VIEWS[name](this.#model, this.#store, around, lifetime);
+    const column = h("div", { class: "column" }, view.element, view.legend);
+    view.theme = this.#theme;
+    return { name, view, column, lifetime, told };
+  }
+
+  /** What a view points at is said, else what is pinned in another, else the hint of this one. */
+  #tellReadout(teller: Told): void {
+    const others = this.#seats.map(({ told }) => told);
+    const told = teller.hint ? (others.find(({ hint }) => !hint) ?? others[0] ?? teller) : teller;
     this.#readout.replaceChildren(
-      ...pieces.map(({ text, strong }) => (strong ? h("b", {}, text) : document.createTextNode(text))),
+      ...told.pieces.map(({ text, strong }) => (strong ? h("b", {}, text) : document.createTextNode(text))),
     );
-    set(this.#readout, "data-hint", hint);
+    set(this.#readout, "data-hint", told.hint);
   }
 
-  announce(text: string): void {
-    this.#say(text);
-  }
-
-  account(account: Account): void {
-    this.#account = account;
-    this.#updateLegend();
-  }
-
-  status(status: "loading" | "ready" | "error", message?: string): void {
-    set(this.#root, "data-status", status);
-    const failed = status === "error";
+  #tellStatus(): void {
+    const failed = this.#seats.find(({ told }) => told.status === "error");
+    const loading = this.#seats.some(({ told }) => told.status === "loading");
+    set(this.#root, "data-status", failed ? "error" : loading ? "loading" : "ready");
     set(this.#failed, "hidden", !failed);
-    setText(this.#failed, failed ? (message ?? "the map can't be shown") : "");
-    for (const part of [this.#view.element, this.#legend.element, this.#readout]) set(part, "hidden", failed);
+    setText(this.#failed, failed ? (failed.told.message ?? "the map can't be shown") : "");
+    for (const part of [this.#views, this.#readout]) set(part, "hidden", failed !== undefined);
   }
 
-  painted(): void {
-    this.status("ready");
+  #painted(): void {
+    this.#tellStatus();
     set(this.#root, "data-frame", ++this.#frames);
+    this.#bar.painted();
+    const revision = this.#store.content?.revision ?? -1;
+    if (revision === this.#drawn) return;
+    // A training loop sends its next map once this one is seen.
+    this.#drawn = revision;
+    this.#model.send({ v: VERSION, kind: "drawn", revision });
   }
 
-  hovered(hovered: Hovered | null): void {
+  #hover(hovered: Hovered | null): void {
     if (!this.#model.state.observe_hover) return;
     const told = JSON.stringify(hovered);
     if (told === this.#hovered) return;
@@ -166,19 +230,15 @@ class Frame implements Surroundings {
 
   // --- the frame --------------------------------------------------------------------------------
 
-  #updateLegend(): void {
-    const { content } = this.#store;
-    const { state } = this.#model;
-    if (content && this.#account) this.#legend.update(content, state, this.#account, this.#theme);
-    setText(this.#optionsButton, filterSummary(state) || "options");
+  #tellFilters(): void {
+    setText(this.#optionsButton, filterSummary(this.#model.state) || "options");
   }
 
   #setTheme(theme: Theme): void {
     this.#theme = theme;
     set(this.#root, "data-theme", theme);
     this.#bar.theme = theme;
-    this.#view.theme = theme;
-    this.#updateLegend();
+    for (const { view } of this.#seats) view.theme = theme;
   }
 
   #watchSize(): void {
@@ -189,7 +249,7 @@ class Frame implements Surroundings {
     this.#watchPixels();
     // Labels change their width when a web font arrives.
     document.fonts?.ready.then(() => {
-      if (!this.#lifetime.signal.aborted) this.#view.refresh();
+      if (!this.#lifetime.signal.aborted) this.#refresh();
     });
   }
 
@@ -200,14 +260,25 @@ class Frame implements Surroundings {
     this.#inSight = width > 0;
     const style = getComputedStyle(this.#root);
     const padding = Number.parseFloat(style.paddingLeft) + Number.parseFloat(style.paddingRight);
-    this.#view.resize(width - (Number.isFinite(padding) ? padding : 0));
+    const room = width - (Number.isFinite(padding) ? padding : 0);
+    const columns = room < SIDE_BY_SIDE ? 1 : this.#seats.length;
+    set(this.#views, "data-columns", columns);
+    for (const { view } of this.#seats) view.resize((room - (columns - 1) * GAP) / columns);
+  }
+
+  #refresh(): void {
+    for (const { view } of this.#seats) view.refresh();
+  }
+
+  #zoom(direction: 1 | -1): void {
+    for (const { view } of this.#seats) view.zoom(direction);
   }
 
   /** A move to another screen changes the device pixel ratio; each query tells of one change only. */
   #watchPixels(): void {
     const query = matchMedia(`(resolution: ${globalThis.devicePixelRatio}dppx)`);
     const changed = () => {
-      this.#view.refresh();
+      this.#refresh();
       this.#watchPixels();
     };
     query.addEventListener("change", changed, { once: true, signal: this.#lifetime.signal });
@@ -226,7 +297,7 @@ class Frame implements Surroundings {
     const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     // Escape clears, and still reaches the notebook, which leaves its edit mode by it.
     if (event.key === "Escape") {
-      this.#view.clearPins();
+      this.#model.change({ pinned_queries: [], pinned_keys: [] });
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -236,9 +307,12 @@ class Frame implements Surroundings {
       "{": () => this.#bar.moveHead(-1),
       "}": () => this.#bar.moveHead(1),
       a: () => this.#model.change({ heads: [] }),
-      "+": () => this.#view.zoom(1),
-      "=": () => this.#view.zoom(1),
-      "-": () => this.#view.zoom(-1),
+      "+": () => this.#zoom(1),
+      "=": () => this.#zoom(1),
+      "-": () => this.#zoom(-1),
+      "1": () => this.#model.change({ view: "lines" }),
+      "2": () => this.#model.change({ view: "matrix" }),
+      "3": () => this.#model.change({ view: "heads" }),
       "?": () => this.#toggle(this.#panels[2]?.[1] as HTMLElement),
     };
     const action = actions[event.key];
@@ -249,15 +323,18 @@ class Frame implements Surroundings {
   }
 
   #picture(): Picture | null {
-    const shown = this.#view.shown;
-    if (!shown) return null;
+    const parts = this.#seats.flatMap(({ view }) => view.still() ?? []);
+    if (parts.length === 0) return null;
     const { layer, map } = this.#model.state;
-    return stillPicture(
-      shown,
+    return composePicture(
+      parts,
       {
         title: `${map}, layer ${layer}`,
         sentence: this.#readout.hasAttribute("data-hint") ? "" : (this.#readout.textContent ?? ""),
-        legend: [`layer ${layer} · ${this.#bar.headsText}`, ...this.#legend.lines],
+        legend: [
+          `layer ${layer} · ${this.#bar.headsText}`,
+          ...this.#seats.map(({ view }) => legendText(view.legend)),
+        ],
         font: getComputedStyle(this.#root).fontFamily,
       },
       this.#theme,
@@ -268,13 +345,17 @@ class Frame implements Surroundings {
     return exportPanel(
       {
         picture: () => this.#picture(),
-        rows: () => {
-          const shown = this.#view.shown;
-          return shown ? stillRows(shown, this.#model.state) : [];
-        },
+        rows: () => this.#seats[0]?.view.rows() ?? [],
         name: () => `attention-layer${this.#model.state.layer}`,
       },
       this.#lifetime.signal,
     );
   }
 }
+
+const legendText = (legend: HTMLElement): string =>
+  [...legend.children]
+    .filter((part) => !(part as HTMLElement).hidden)
+    .map((part) => part.textContent ?? "")
+    .filter(Boolean)
+    .join(" · ");

@@ -1,7 +1,7 @@
 /** What a frame needs of a view, and what a view tells its frame. */
 
-import type { Row } from "./lines/csv.ts";
-import type { Picture } from "./lines/export.ts";
+import type { Row } from "./export/csv.ts";
+import type { Part } from "./export/picture.ts";
 import type { Piece } from "./lines/reading.ts";
 import type { Hovered } from "./lines/telling.ts";
 import type { State } from "./model.ts";
@@ -22,15 +22,6 @@ export interface Surroundings {
   hovered(hovered: Hovered | null): void;
 }
 
-/** What a still picture takes from the frame. */
-export interface StillFrame {
-  readonly title: string;
-  readonly sentence: string;
-  readonly legend: readonly string[];
-  readonly font: string;
-  readonly theme: Theme;
-}
-
 export interface View {
   /** Carries `data-view`. */
   readonly element: HTMLElement;
@@ -48,7 +39,7 @@ export interface View {
   /** Larger (1) or smaller (−1): text or cells. */
   zoom(direction: 1 | -1): void;
   /** What is on screen, for exports; null where nothing is. */
-  still(frame: StillFrame): Picture | null;
+  still(): Part | null;
   /** The weights on screen, one row each. */
   rows(): Row[];
 }

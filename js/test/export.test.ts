@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Row, toCsv } from "../src/lines/csv.ts";
+import { type Row, toCsv } from "../src/export/csv.ts";
 import {
   chooseLines,
   describe as describePicture,
+  type LineArea,
   type LineGroup,
   type Picture,
-} from "../src/lines/export.ts";
+} from "../src/export/picture.ts";
+import { toSvg, xmlText } from "../src/export/svg.ts";
 import type { Edges, Geometry } from "../src/lines/scene.ts";
-import { toSvg, xmlText } from "../src/lines/svg.ts";
 
 const geometry: Geometry = {
   vertical: true,
@@ -43,22 +44,27 @@ function pictureOf(...groups: LineGroup[]): Picture {
     height: 120,
     background: [255, 255, 255],
     font: "sans-serif",
-    lines: {
-      x: 100,
-      y: 20,
-      window: { left: 0, top: 0, width: 100, height: 80 },
-      geometry,
-      colour: () => [0, 114, 178],
-      groups,
-      links: [],
-      linkColour: [0, 0, 0],
-    },
+    lines: [
+      {
+        x: 100,
+        y: 20,
+        window: { left: 0, top: 0, width: 100, height: 80 },
+        geometry,
+        colour: () => [0, 114, 178],
+        groups,
+        links: [],
+        linkColour: [0, 0, 0],
+      },
+    ],
+    images: [],
     boxes: [],
     texts: [],
     sentence: "mon attends to my 0.817",
     notes: [],
   };
 }
+
+const areasOf = (...groups: LineGroup[]) => pictureOf(...groups).lines as [LineArea];
 
 const LINES: readonly Line[] = [
   [0, 0, 0.5],
@@ -69,20 +75,20 @@ const LINES: readonly Line[] = [
 
 describe("chooseLines", () => {
   it("takes the strongest, weakest first", () => {
-    const { lines } = pictureOf(group("lines", LINES, 1));
+    const [lines] = areasOf(group("lines", LINES, 1));
     expect(chooseLines(lines)).toEqual([[2, 3, 1, 0]]);
     expect(chooseLines(lines, 2)).toEqual([[1, 0]]);
     expect(chooseLines(lines, 0)).toEqual([[]]);
   });
 
   it("fills later groups first", () => {
-    const { lines } = pictureOf(group("context", LINES, 1), group("pinned", LINES.slice(0, 2), 1));
+    const [lines] = areasOf(group("context", LINES, 1), group("pinned", LINES.slice(0, 2), 1));
     expect(chooseLines(lines, 3)).toEqual([[0], [1, 0]]);
     expect(chooseLines(lines, 1)).toEqual([[], [0]]);
   });
 
   it("leaves out lines that are out of sight, and what is no line", () => {
-    const { lines } = pictureOf(group("lines", [...LINES, [0, 0, Number.NaN], [0, 0, 0]], 1));
+    const [lines] = areasOf(group("lines", [...LINES, [0, 0, Number.NaN], [0, 0, 0]], 1));
     const lower = { ...lines, window: { left: 0, top: 45, width: 100, height: 35 } };
     expect(chooseLines(lower)).toEqual([[3]]);
     const lying = { ...lines, geometry: { ...geometry, vertical: false } };
@@ -92,7 +98,10 @@ describe("chooseLines", () => {
 
 describe("describe", () => {
   const words = (picture: Picture, limit?: number) =>
-    describePicture(picture, chooseLines(picture.lines, limit));
+    describePicture(
+      picture,
+      picture.lines.flatMap((area) => chooseLines(area, limit)),
+    );
 
   it("says how many lines there are and what they carry", () => {
     expect(words(pictureOf(group("lines", LINES, 1)))).toBe(
@@ -133,7 +142,10 @@ describe("toSvg", () => {
       '<path d="M0 10C50 10 50 30 100 30" stroke="#0072b2" stroke-width="3.38" stroke-opacity="0.45"/>',
     );
     const lying = pictureOf(group("lines", [[0, 1, 0.5]], 1));
-    const turned = { ...lying, lines: { ...lying.lines, geometry: { ...geometry, vertical: false } } };
+    const turned = {
+      ...lying,
+      lines: lying.lines.map((area) => ({ ...area, geometry: { ...geometry, vertical: false } })),
+    };
     expect(toSvg(turned)).toContain('d="M10 0C10 50 30 50 30 100"');
   });
 

@@ -1,15 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { filterSummary } from "../src/controls/options.ts";
+import { composePicture, type Words } from "../src/export/compose.ts";
+import { toCsv } from "../src/export/csv.ts";
+import type { LineArea, Picture } from "../src/export/picture.ts";
+import { toSvg } from "../src/export/svg.ts";
 import { beyond } from "../src/lines/beyond.ts";
-import { toCsv } from "../src/lines/csv.ts";
 import { selectEdges } from "../src/lines/edges.ts";
 import { fontSize, layOut, type SideLayout } from "../src/lines/layout.ts";
 import { type Focus, focusEdges, isEmpty } from "../src/lines/picture.ts";
 import { COMBINED, type Edges } from "../src/lines/scene.ts";
-import { type Shown, stillPicture, stillRows, type Words } from "../src/lines/still.ts";
-import { toSvg } from "../src/lines/svg.ts";
+import { type Shown, stillPart, stillRows } from "../src/lines/still.ts";
 import type { Units } from "../src/lines/units.ts";
 import { Model, type State } from "../src/model.ts";
+import type { Theme } from "../src/theme.ts";
 import { attention, FakeHost } from "./fakes.ts";
 
 const STATE = new Model(new FakeHost(), new AbortController().signal).state;
@@ -77,6 +80,11 @@ function shownOf(wanted: Wanted = {}): Shown {
   };
 }
 
+const stillPicture = (shown: Shown, words: Words, theme: Theme) =>
+  composePicture([stillPart(shown, theme)], words, theme);
+
+const areaOf = ({ lines }: Picture) => lines[0] as LineArea;
+
 const WORDS: Words = {
   title: "attention, layer 0",
   sentence: "token0 attends to key1 0.5",
@@ -119,7 +127,7 @@ describe.each(CASES)("a still picture: %s", (_, wanted) => {
       expect(x).toBeGreaterThanOrEqual(0);
       expect(x + width).toBeLessThanOrEqual(picture.width);
     }
-    const { x, y, window } = picture.lines;
+    const { x, y, window } = areaOf(picture);
     expect(x).toBeGreaterThanOrEqual(0);
     expect(x + window.width).toBeLessThanOrEqual(picture.width);
     expect(y + window.height).toBeLessThanOrEqual(picture.height);
@@ -139,7 +147,7 @@ describe.each(CASES)("a still picture: %s", (_, wanted) => {
         const label = axes[side].labels[position] as string;
         const start = [...label].slice(0, 2).join("");
         const found = picture.texts.find(({ text, x, y }) => {
-          const at = layout.vertical ? y - picture.lines.y : x - picture.lines.x;
+          const at = layout.vertical ? y - areaOf(picture).y : x - areaOf(picture).x;
           return text.startsWith(start) && Math.abs(at - ((place.centres[position] as number) - offset)) < 9;
         });
         if (!found) expect.fail(`no ${side} ${label.slice(0, 40)}`);
@@ -156,8 +164,8 @@ describe("a still picture", () => {
   it("shows pins and what they attend to", () => {
     const pinned = { query: [2], key: [] };
     const picture = stillPicture(shownOf({ focus: pinned, pinned }), WORDS, "light");
-    expect(picture.lines.groups.map(({ name }) => name)).toEqual(["context", "in focus"]);
-    expect(picture.lines.groups[0]?.opacity).toBe(0.16);
+    expect(areaOf(picture).groups.map(({ name }) => name)).toEqual(["context", "in focus"]);
+    expect(areaOf(picture).groups[0]?.opacity).toBe(0.16);
     const bold = picture.texts.filter((text) => text.bold).map(({ text }) => text);
     expect(bold).toEqual(["token2"]);
     const stroked = picture.boxes.filter((box) => box.stroke);
@@ -169,7 +177,7 @@ describe("a still picture", () => {
 
   it("is all lines where nothing is in focus", () => {
     const { lines, boxes } = stillPicture(shownOf(), WORDS, "dark");
-    expect(lines.groups.map(({ name, opacity }) => [name, opacity])).toEqual([["lines", 1]]);
+    expect(lines[0]?.groups.map(({ name, opacity }) => [name, opacity])).toEqual([["lines", 1]]);
     expect(boxes).toEqual([]);
   });
 

@@ -1,11 +1,20 @@
 /** The one quiet row: which map, layer and heads are shown. */
 
 import { cssColour, h, set, setText } from "../dom.ts";
-import { on } from "../lifetime.ts";
+import { type Lifetime, on } from "../lifetime.ts";
 import type { Model, State } from "../model.ts";
 import { headColour } from "../scale/palette.ts";
 import type { Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
+import type { ViewName } from "../view.ts";
+import { options, select } from "./fields.ts";
+import { Player } from "./player.ts";
+
+const VIEWS: readonly (readonly [view: ViewName, title: string])[] = [
+  ["lines", "lines from targets to sources ( 1 )"],
+  ["matrix", "weights as a heat map ( 2 )"],
+  ["heads", "every layer and head at a glance ( 3 )"],
+];
 
 /** More heads than this have a row of their own. */
 const MANY_HEADS = 8;
@@ -15,7 +24,6 @@ export class Bar {
   readonly #model: Model;
   readonly #store: Store;
   readonly #map = h("select", { "aria-label": "map" });
-  readonly #step = h("select", { "aria-label": "step" });
   readonly #layer = h("select", { "aria-label": "layer" });
   readonly #previous = h(
     "button",
@@ -29,7 +37,8 @@ export class Bar {
   );
   /** Positions count from 0, as in Python: "of 6" would mislead. */
   readonly #layerRange = h("span");
-  readonly #groups: Record<"map" | "step" | "layer" | "heads", HTMLElement>;
+  readonly #groups: Record<"view" | "map" | "step" | "layer" | "heads", HTMLElement>;
+  readonly #player: Player;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "heads" });
   readonly #all = h("button", { type: "button", title: "show all heads ( a )" }, "all");
   readonly #none = h("button", { type: "button", title: "show no head" }, "none");
@@ -40,12 +49,15 @@ export class Bar {
   ]);
   #theme: Theme = "light";
 
-  constructor(model: Model, store: Store, end: readonly HTMLElement[], signal: AbortSignal) {
+  constructor(model: Model, store: Store, end: readonly HTMLElement[], lifetime: Lifetime) {
+    const { signal } = lifetime;
     this.#model = model;
     this.#store = store;
+    this.#player = new Player(model, store, lifetime);
     this.#groups = {
+      view: h("div", { class: "group views-switch", role: "group", "aria-label": "view" }),
       map: h("div", { class: "group" }, this.#map),
-      step: h("div", { class: "group" }, h("span", {}, "step"), this.#step),
+      step: this.#player.element,
       layer: h(
         "div",
         { class: "group" },
@@ -72,7 +84,11 @@ export class Bar {
       h("div", { class: "group end" }, ...end),
     );
     on(this.#map, "change", () => model.change({ map: this.#map.value }), signal);
-    on(this.#step, "change", () => model.change({ step: Number(this.#step.value) }), signal);
+    for (const [view, title] of VIEWS) {
+      const button = h("button", { type: "button", title, "data-choose": view }, view);
+      on(button, "click", () => model.change({ view }), signal);
+      this.#groups.view.append(button);
+    }
     on(this.#layer, "change", () => model.change({ layer: Number(this.#layer.value) }), signal);
     on(this.#previous, "click", () => this.moveLayer(-1), signal);
     on(this.#next, "click", () => this.moveLayer(1), signal);
@@ -94,6 +110,11 @@ export class Bar {
   set theme(theme: Theme) {
     this.#theme = theme;
     this.#update();
+  }
+
+  /** A picture is complete: a player may go on. */
+  painted(): void {
+    this.#player.painted();
   }
 
   moveLayer(by: number): void {
@@ -152,11 +173,12 @@ export class Bar {
       content.maps.map((name) => [name, name]),
       state.map,
     );
-    options(this.#step, count(content.steps), String(state.step));
+    for (const button of this.#groups.view.children) {
+      set(button, "aria-pressed", String((button as HTMLElement).dataset.choose === state.view));
+    }
     options(this.#layer, count(content.layers), String(state.layer));
     setText(this.#layerRange, `of 0–${content.layers - 1}`);
     set(this.#groups.map, "hidden", content.maps.length < 2);
-    set(this.#groups.step, "hidden", content.steps < 2);
     set(this.#groups.layer, "hidden", content.layers < 2);
     set(this.#groups.heads, "hidden", content.heads < 2);
     set(this.#groups.heads, "data-many", content.heads > MANY_HEADS);
@@ -201,29 +223,3 @@ const headOf = (event: Event): number | null => {
 
 const count = (length: number): [string, string][] =>
   Array.from({ length }, (_, index) => [String(index), String(index)]);
-
-export function select(
-  label: string,
-  choices: readonly (readonly [value: string, text: string])[],
-): HTMLSelectElement {
-  const element = h("select", { "aria-label": label, title: label });
-  options(element, choices, choices[0]?.[0] ?? "");
-  return element;
-}
-
-/** Fill a select, touching it only where it differs: an open list must not flicker. */
-export function options(
-  element: HTMLSelectElement,
-  choices: readonly (readonly [value: string, text: string])[],
-  value: string,
-): void {
-  const same =
-    element.options.length === choices.length &&
-    choices.every(([choice, text], i) => {
-      const option = element.options[i];
-      return option?.value === choice && option.text === text;
-    });
-  if (!same)
-    element.replaceChildren(...choices.map(([choice, text]) => h("option", { value: choice }, text)));
-  if (element.value !== value) element.value = value;
-}

@@ -1,11 +1,11 @@
 /** What is on screen, saved as a file. */
 
 import { h, set, setText } from "../dom.ts";
+import { type Row, toCsv } from "../export/csv.ts";
+import type { Picture } from "../export/picture.ts";
+import { toPng } from "../export/png.ts";
+import { toSvg } from "../export/svg.ts";
 import { on } from "../lifetime.ts";
-import { type Row, toCsv } from "../lines/csv.ts";
-import type { Picture } from "../lines/export.ts";
-import { toPng } from "../lines/export-png.ts";
-import { toSvg } from "../lines/svg.ts";
 
 export interface Exportable {
   picture(): Picture | null;

@@ -1,11 +1,12 @@
-/** What the lines view has on screen, as a plain picture and as rows of numbers, for files. */
+/** What the lines view has on screen, as a part of a picture and as rows of numbers, for files. */
 
+import { fitting, INK, type Ink } from "../export/compose.ts";
+import type { Row } from "../export/csv.ts";
+import type { Box, LineGroup, Part, Text } from "../export/picture.ts";
 import type { State } from "../model.ts";
 import type { Side } from "../store.ts";
 import type { Theme } from "../theme.ts";
-import type { Row } from "./csv.ts";
 import type { Selection } from "./edges.ts";
-import type { Box, LineGroup, Picture, Text } from "./export.ts";
 import {
   fontSize,
   geometryOf,
@@ -40,73 +41,24 @@ export interface Shown {
   readonly label: (side: Side, position: number) => string;
 }
 
-/** What stands around the view. */
-export interface Words {
-  readonly title: string;
-  readonly sentence: string;
-  readonly legend: readonly string[];
-  readonly font: string;
-}
-
-const INK: Readonly<Record<Theme, { text: Rgb; muted: Rgb; surface: Rgb; accent: Rgb; soft: Rgb }>> = {
-  light: {
-    text: [31, 35, 40],
-    muted: [91, 100, 112],
-    surface: [255, 255, 255],
-    accent: [0, 114, 178],
-    soft: [219, 234, 244],
-  },
-  dark: {
-    text: [230, 232, 235],
-    muted: [154, 163, 174],
-    surface: [23, 25, 28],
-    accent: [86, 180, 233],
-    soft: [29, 58, 77],
-  },
-};
-
 /** Opacity of the lines around a focus, as in widget.css. */
 const CONTEXT_OPACITY = 0.16;
-const MARGIN = 12;
-const SENTENCE_HEIGHT = 26;
 const HEADING_HEIGHT = 18;
-const LEGEND_LINE = 17;
-const LEAST_WIDTH = 420;
-const SENTENCE_SIZE = 13;
-const LEGEND_SIZE = 11.5;
-/** Mean width of a letter in its text size, and that of a wide one. */
-const LETTER = 0.54;
-const WIDE_LETTER = 1;
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/u;
 
 type Point = Pick<Box, "x" | "y">;
 type Place = Pick<Box, "x" | "y" | "width" | "height">;
 
-export function stillPicture(shown: Shown, words: Words, theme: Theme): Picture {
+/** The view as it is on screen: its headings, tokens and lines. */
+export function stillPart(shown: Shown, theme: Theme): Part {
   const { layout, scroll, axes, focus, focusEdges, base } = shown;
   const ink = INK[theme];
-  const width = Math.max(LEAST_WIDTH, layout.viewport.width) + 2 * MARGIN;
-  const sentence = wrap(words.sentence, (width - 2 * MARGIN) / SENTENCE_SIZE);
-  const top = MARGIN + sentence.length * (SENTENCE_HEIGHT - 8) + 8 + HEADING_HEIGHT;
-  const legend = words.legend.flatMap((line) => wrap(line, (width - 2 * MARGIN) / LEGEND_SIZE));
-  const below = top + layout.viewport.height + 10;
-  const height = below + legend.length * LEGEND_LINE + MARGIN;
-
+  const top = HEADING_HEIGHT;
   const boxes: Box[] = [];
   const texts: Text[] = [];
-  sentence.forEach((text, i) => {
-    const y = MARGIN + 12 + i * (SENTENCE_HEIGHT - 8);
-    texts.push({ x: MARGIN, y, align: "left", text, size: SENTENCE_SIZE, colour: ink.text });
-  });
-  legend.forEach((text, i) => {
-    const y = below + 12 + i * LEGEND_LINE;
-    texts.push({ x: MARGIN, y, align: "left", text, size: LEGEND_SIZE, colour: ink.muted });
-  });
   const joints = focusEdges ? jointsOf(focusEdges, focus, axes) : {};
   for (const side of ["query", "key"] as const) {
     headings(shown, side, top, ink.muted, texts);
-    tokens(shown, side, joints[side], { x: MARGIN, y: top }, ink, boxes, texts);
+    tokens(shown, side, joints[side], { x: 0, y: top }, ink, boxes, texts);
   }
   const seen = layout.vertical ? layout.viewport.height : layout.viewport.width;
   const { start, size } = layout.band;
@@ -125,27 +77,18 @@ export function stillPicture(shown: Shown, words: Words, theme: Theme): Picture 
     });
   }
   if (focusEdges) groups.push({ name: "in focus", edges: focusEdges, opacity: 1, total: base?.total ?? 0 });
-  return {
-    title: words.title,
-    width,
-    height,
-    background: ink.surface,
-    font: words.font,
-    lines: {
-      x: MARGIN + (layout.vertical ? window.left : 0),
-      y: top + (layout.vertical ? 0 : window.top),
-      window,
-      geometry: geometryOf(layout, scroll),
-      colour: shown.colour,
-      groups,
-      links: shown.links,
-      linkColour: ink.text,
-    },
-    boxes,
-    texts,
-    sentence: words.sentence,
-    notes: words.legend,
+  const area = {
+    x: layout.vertical ? window.left : 0,
+    y: top + (layout.vertical ? 0 : window.top),
+    window,
+    geometry: geometryOf(layout, scroll),
+    colour: shown.colour,
+    groups,
+    links: shown.links,
+    linkColour: ink.text,
   };
+  const { width, height } = layout.viewport;
+  return { width, height: top + height, lines: [area], images: [], boxes, texts };
 }
 
 function headings({ layout }: Shown, side: Side, top: number, colour: Rgb, texts: Text[]): void {
@@ -153,11 +96,11 @@ function headings({ layout }: Shown, side: Side, top: number, colour: Rgb, texts
   const place = layout[side];
   if (layout.vertical) {
     const query = side === "query";
-    const x = MARGIN + (query ? place.start + place.size - 7 : place.start + 7);
+    const x = query ? place.start + place.size - 7 : place.start + 7;
     texts.push({ x, y: top - 6, align: query ? "right" : "left", text, size: 11, colour });
   } else if (side === "query") {
     texts.push({
-      x: MARGIN,
+      x: 0,
       y: top - 6,
       align: "left",
       text: `${text} above, source · key below`,
@@ -172,7 +115,7 @@ function tokens(
   side: Side,
   joint: Joint | undefined,
   origin: Point,
-  ink: (typeof INK)["light"],
+  ink: Ink,
   boxes: Box[],
   texts: Text[],
 ): void {
@@ -245,45 +188,6 @@ function cut({ x, y, width, height }: Place, { viewport }: Layout, origin: Point
   const right = Math.min(x + width, origin.x + viewport.width);
   const bottom = Math.min(y + height, origin.y + viewport.height);
   return { x: left, y: top, width: right - left, height: bottom - top };
-}
-
-/** Width of a letter in its text size; files have no font to measure with. */
-const letterWidth = (letter: string): number => (WIDE.test(letter) ? WIDE_LETTER : LETTER);
-const widthOf = (text: string): number => [...text].reduce((sum, letter) => sum + letterWidth(letter), 0);
-
-/** As much of a text as fits, in its text size. */
-function fitting(text: string, room: number): string {
-  if (widthOf(text) <= room + LETTER) return text;
-  return `${pieces(text, Math.max(WIDE_LETTER, room - LETTER))[0]}…`;
-}
-
-/** A text cut into pieces that fit, wherever they end. */
-function pieces(text: string, room: number): string[] {
-  const found: string[] = [];
-  let width = Infinity;
-  for (const letter of text) {
-    const more = letterWidth(letter);
-    if (width + more > room) {
-      found.push("");
-      width = 0;
-    }
-    found[found.length - 1] += letter;
-    width += more;
-  }
-  return found;
-}
-
-/** Lines that fit, broken at spaces, and within words that don't fit a line. */
-function wrap(text: string, room: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ").flatMap((long) => pieces(long, room))) {
-    if (line !== "" && widthOf(line) + LETTER + widthOf(word) > room) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return line === "" ? lines : [...lines, line];
 }
 
 /** The weights on screen: those in focus, or all lines; positions are those of a unit's first token. */

@@ -2,42 +2,39 @@
 
 import type { ListPlace } from "../a11y.ts";
 import { h, set, setText } from "../dom.ts";
+import type { Row } from "../export/csv.ts";
+import type { Part } from "../export/picture.ts";
 import { type Lifetime, on, oncePerFrame, whenCalm } from "../lifetime.ts";
 import type { Model, State } from "../model.ts";
 import { headColour } from "../scale/palette.ts";
 import type { Side, Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
+import type { Surroundings, View } from "../view.ts";
 import { BasePicture } from "./base.ts";
 import { BeyondMarks } from "./beyond.ts";
-import { type Account, Depiction } from "./depiction.ts";
+import { Depiction } from "./depiction.ts";
 import { listen, nextPins, pinsKey, type Target } from "./gestures.ts";
 import { lineAt } from "./hit.ts";
 import { isRightToLeft, type Layout, legible, visible } from "./layout.ts";
+import { Legend } from "./legend.ts";
 import { Minimap } from "./minimap.ts";
+import { LINES_HELP, lineOptions } from "./options.ts";
 import { FocusPicture } from "./overlay.ts";
 import { type Focus, isEmpty, jointsOf, NO_FOCUS, shownHeads } from "./picture.ts";
 import { type Piece, plain } from "./reading.ts";
 import { type Edges, lineOf, NO_EDGES, type Rgb } from "./scene.ts";
 import { Sight } from "./sight.ts";
-import type { Shown } from "./still.ts";
-import { type Hovered, hoveredAt, tell } from "./telling.ts";
+import { type Shown, stillPart, stillRows } from "./still.ts";
+import { hoveredAt, tell } from "./telling.ts";
 import { LEAST_NUMBER, TokenColumn } from "./tokens.ts";
 import { tokensOf } from "./units.ts";
 
-/** What stands around the view and shows what it finds. */
-export interface Surroundings {
-  readout(pieces: readonly Piece[], hint: boolean): void;
-  announce(text: string): void;
-  account(account: Account): void;
-  status(status: "loading" | "ready" | "error", message?: string): void;
-  painted(): void;
-  hovered(hovered: Hovered | null): void;
-}
-
 const SIDES = ["query", "key"] as const;
 
-export class LinesView {
+export class LinesView implements View {
   readonly element: HTMLElement;
+  readonly help = LINES_HELP;
+  readonly options: readonly HTMLElement[];
   readonly #model: Model;
   readonly #store: Store;
   readonly #around: Surroundings;
@@ -52,6 +49,7 @@ export class LinesView {
   };
   readonly #minimap: Minimap;
   readonly #beyond: BeyondMarks;
+  readonly #legend = new Legend();
   readonly #message = h("div", { class: "message", hidden: true });
   readonly #redraw: () => void;
   readonly #refocus: () => void;
@@ -70,6 +68,7 @@ export class LinesView {
     this.#around = around;
     this.#lifetime = lifetime;
     const { signal } = lifetime;
+    this.options = lineOptions(model, store, () => !this.#depiction.focusOnly, signal);
     const columns = { query: this.#columns.query.element, key: this.#columns.key.element };
     this.#redraw = oncePerFrame(lifetime, () => this.#draw());
     this.#refocus = oncePerFrame(lifetime, () => this.#drawFocus());
@@ -119,7 +118,7 @@ export class LinesView {
   // --- what the frame asks ----------------------------------------------------------------------
 
   /** What is on screen now, for exports. */
-  get shown(): Shown | null {
+  get #shown(): Shown | null {
     const { layout, scroll } = this.#sight;
     const { axes, base, fog, pinned, links } = this.#depiction;
     if (!layout) return null;
@@ -139,8 +138,18 @@ export class LinesView {
     };
   }
 
-  get focusOnly(): boolean {
-    return this.#depiction.focusOnly;
+  get legend(): HTMLElement {
+    return this.#legend.element;
+  }
+
+  still(): Part | null {
+    const shown = this.#shown;
+    return shown && stillPart(shown, this.#theme);
+  }
+
+  rows(): Row[] {
+    const shown = this.#shown;
+    return shown ? stillRows(shown, this.#model.state) : [];
   }
 
   set theme(theme: Theme) {
@@ -163,10 +172,6 @@ export class LinesView {
   /** Make tokens larger (1) or smaller (−1). */
   zoom(direction: 1 | -1): void {
     this.#sight.zoom(direction, () => this.#draw());
-  }
-
-  clearPins(): void {
-    this.#changePins({ pinned_queries: [], pinned_keys: [] });
   }
 
   // --- what changes -----------------------------------------------------------------------------
@@ -307,6 +312,7 @@ export class LinesView {
     this.#drawBase();
     this.#drawFocus();
     this.#prefetch();
+    this.#legend.update(content, this.#model.state, this.#depiction.account, this.#theme);
   }
 
   /** The positions of a side in sight, and some around them. */
@@ -335,7 +341,7 @@ export class LinesView {
   #drawBase(): void {
     const { layout } = this.#sight;
     if (!layout) return;
-    const { base, fog, links, baseKey, message, account } = this.#depiction;
+    const { base, fog, links, baseKey, message } = this.#depiction;
     const held = this.#base.window;
     const window = held && this.#sight.covers(held) ? held : this.#sight.window;
     // Lines to a side that stays in sight change their shape with every scroll.
@@ -351,7 +357,6 @@ export class LinesView {
       geometry: this.#sight.geometry as NonNullable<Sight["geometry"]>,
       colour: this.#colour,
     }));
-    this.#around.account(account);
     set(this.#message, "hidden", message === null);
     setText(this.#message, message ?? "");
     const { content, axes } = this.#depiction;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Box, Picture, Text } from "../../src/lines/export.ts";
-import { paintPicture, toPng } from "../../src/lines/export-png.ts";
+import type { Box, LineArea, Picture, Text } from "../../src/export/picture.ts";
+import { paintPicture, toPng } from "../../src/export/png.ts";
+import { toSvg } from "../../src/export/svg.ts";
 import { type Edges, Mark, type Rgb } from "../../src/lines/scene.ts";
-import { toSvg } from "../../src/lines/svg.ts";
 
 const BLUE: Rgb = [0, 114, 178];
 const RED: Rgb = [200, 30, 30];
@@ -29,30 +29,33 @@ const text = (content: string, more: Partial<Text> = {}): Text => ({
 
 const box: Box = { x: 210, y: 22, width: 40, height: 20, radius: 4, fill: RED, opacity: 0.5, stroke: null };
 
-function pictureOf(more: Partial<Picture> = {}, area: Partial<Picture["lines"]> = {}): Picture {
+function pictureOf(more: Partial<Picture> = {}, area: Partial<LineArea> = {}): Picture {
   return {
     title: "Attention",
     width: 300,
     height: 100,
     background: [250, 250, 250],
     font: "sans-serif",
-    lines: {
-      x: 100,
-      y: 10,
-      window: { left: 0, top: 0, width: 100, height: 80 },
-      geometry: {
-        vertical: true,
-        along: { query: 0, key: 100 },
-        query: Float32Array.of(20, 40, 60),
-        key: Float32Array.of(20, 40, 60),
-        pitch: 20,
+    lines: [
+      {
+        x: 100,
+        y: 10,
+        window: { left: 0, top: 0, width: 100, height: 80 },
+        geometry: {
+          vertical: true,
+          along: { query: 0, key: 100 },
+          query: Float32Array.of(20, 40, 60),
+          key: Float32Array.of(20, 40, 60),
+          pitch: 20,
+        },
+        colour: (head) => (head === 0 ? BLUE : RED),
+        groups: [{ name: "lines", edges, opacity: 1, total: 1.8 }],
+        links: [],
+        linkColour: [0, 0, 0],
+        ...area,
       },
-      colour: (head) => (head === 0 ? BLUE : RED),
-      groups: [{ name: "lines", edges, opacity: 1, total: 1.8 }],
-      links: [],
-      linkColour: [0, 0, 0],
-      ...area,
-    },
+    ],
+    images: [],
     boxes: [],
     texts: [],
     sentence: "",
@@ -199,9 +202,10 @@ describe("toPng", () => {
 
   it.each([true, false])("paints the same picture as the SVG (vertical: %s)", async (vertical) => {
     const upright = pictureOf();
-    const { geometry } = upright.lines;
+    const [area] = upright.lines as [LineArea];
+    const { geometry } = area;
     const turned = {
-      window: vertical ? upright.lines.window : { left: 0, top: 0, width: 80, height: 80 },
+      window: vertical ? area.window : { left: 0, top: 0, width: 80, height: 80 },
       geometry: vertical ? geometry : { ...geometry, vertical, along: { query: 0, key: 80 } },
     };
     const picture = pictureOf({ boxes: [box], texts: [text("mon")] }, { ...turned, links: [[2, 2]] });
@@ -213,7 +217,7 @@ describe("toPng", () => {
   });
 
   it("draws the context faintly and what is pinned in full", async () => {
-    const [group] = pictureOf().lines.groups;
+    const [group] = (pictureOf().lines[0] as LineArea).groups;
     if (!group) throw new Error("no group");
     const faint = { ...group, opacity: 0.16 };
     const level = async (groups: (typeof group)[]) =>

@@ -1,15 +1,17 @@
 /** A picture as an SVG document: for editors, papers and slides. */
+
+import { lineOpacity, lineWidth } from "../lines/ink.ts";
+import { Mark, type Rgb } from "../lines/scene.ts";
 import {
   type Box,
   chooseLines,
   describe,
+  type Image,
   type LineArea,
   type LineGroup,
   type Picture,
   type Text,
-} from "./export.ts";
-import { lineOpacity, lineWidth } from "./ink.ts";
-import { Mark, type Rgb } from "./scene.ts";
+} from "./picture.ts";
 
 /**
  * Writes a picture as a self-contained SVG document, with one path a line.
@@ -21,26 +23,41 @@ import { Mark, type Rgb } from "./scene.ts";
  * @param limit Most lines to write; the strongest are.
  */
 export function toSvg(picture: Picture, limit?: number): string {
-  const { lines, boxes, texts } = picture;
-  const { window } = lines;
-  const chosen = chooseLines(lines, limit);
+  const { lines, images, boxes, texts } = picture;
+  const chosen = lines.map((area) => chooseLines(area, limit));
   const [width, height] = [short(picture.width), short(picture.height)];
-  const seen = [window.left, window.top, window.width, window.height].map(short).join(" ");
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
     ` font-family="${xmlText(picture.font)}" role="img">\n`,
     `<title>${xmlText(picture.title)}</title>\n`,
-    `<desc>${xmlText(describe(picture, chosen))}</desc>\n`,
+    `<desc>${xmlText(describe(picture, chosen.flat()))}</desc>\n`,
     `<rect width="${width}" height="${height}" fill="${hex(picture.background)}"/>\n`,
-    `<svg x="${short(lines.x)}" y="${short(lines.y)}" width="${short(window.width)}" height="${short(window.height)}"`,
-    ` viewBox="${seen}" overflow="hidden" fill="none">\n`,
-    ...lines.groups.map((group, i) => groupSvg(group, chosen[i] ?? [], lines)),
-    ...lines.links.map((link) => linkSvg(link, lines)),
-    "</svg>\n",
+    ...lines.map((area, i) => areaSvg(area, chosen[i] as number[][])),
+    ...images.map(imageSvg),
     ...boxes.map(boxSvg),
     ...texts.map(textSvg),
     "</svg>\n",
   ].join("");
+}
+
+function areaSvg(area: LineArea, chosen: readonly number[][]): string {
+  const { left, top, width, height } = area.window;
+  return [
+    `<svg x="${short(area.x)}" y="${short(area.y)}" width="${short(width)}" height="${short(height)}"`,
+    ` viewBox="${[left, top, width, height].map(short).join(" ")}" overflow="hidden" fill="none">\n`,
+    ...area.groups.map((group, i) => groupSvg(group, chosen[i] ?? [], area)),
+    ...area.links.map((link) => linkSvg(link, area)),
+    "</svg>\n",
+  ].join("");
+}
+
+/** Pixels stay sharp in viewers that know the property, in either of its spellings. */
+function imageSvg({ x, y, width, height, canvas, title }: Image): string {
+  const place = `x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}"`;
+  return (
+    `<image ${place} preserveAspectRatio="none" style="image-rendering:pixelated" href="${canvas.toDataURL()}">` +
+    `<title>${xmlText(title)}</title></image>\n`
+  );
 }
 
 function groupSvg({ name, edges, opacity }: LineGroup, chosen: readonly number[], area: LineArea): string {

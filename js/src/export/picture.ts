@@ -1,21 +1,27 @@
-/** What is on screen as a plain description, free of the DOM: `svg.ts` and `export-png.ts` draw it again. */
-import type { Viewport } from "./composite.ts";
-import { lineWidth } from "./ink.ts";
-import type { Edges, Fog, Geometry, Rgb } from "./scene.ts";
+/** What is on screen as a plain description, free of the DOM: `svg.ts` and `png.ts` draw it again. */
+import type { Viewport } from "../lines/composite.ts";
+import { lineWidth } from "../lines/ink.ts";
+import type { Edges, Fog, Geometry, Rgb } from "../lines/scene.ts";
 
-/** A still picture of a view, in CSS pixels from its left top. */
-export interface Picture {
-  /** A name for it, read out and shown as a tooltip. */
-  readonly title: string;
+/** What one view has on screen, in CSS pixels from its left top. */
+export interface Part {
   readonly width: number;
   readonly height: number;
+  readonly lines: readonly LineArea[];
+  /** Drawn over the lines. */
+  readonly images: readonly Image[];
+  /** Drawn over the images and under the text: tints, frames of tokens, rulers. */
+  readonly boxes: readonly Box[];
+  readonly texts: readonly Text[];
+}
+
+/** A still picture of all views, with what is said around them. */
+export interface Picture extends Part {
+  /** A name for it, read out and shown as a tooltip. */
+  readonly title: string;
   readonly background: Rgb;
   /** CSS font families, a generic one last. */
   readonly font: string;
-  readonly lines: LineArea;
-  /** Drawn over the lines and under the text: tints and frames of tokens. */
-  readonly boxes: readonly Box[];
-  readonly texts: readonly Text[];
   /** What the picture says in words. */
   readonly sentence: string;
   /** What it leaves out and why: filters, missing weights. */
@@ -47,6 +53,17 @@ export interface LineGroup {
   readonly opacity: number;
   /** Weight of everything the lines are chosen from: sum of finite magnitudes. */
   readonly total: number;
+}
+
+/** Pixels that stay pixels, such as cells of a matrix. */
+export interface Image {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** What it shows, in words. */
+  readonly title: string;
+  readonly canvas: HTMLCanvasElement;
 }
 
 export interface Box {
@@ -109,15 +126,18 @@ function isSeen(edges: Edges, edge: number, geometry: Geometry, window: LineArea
 }
 
 /** Says in words what a picture shows, how many lines a file of it holds and what they carry. */
-export function describe({ sentence, notes, lines }: Picture, chosen: readonly number[][]): string {
-  const groups = lines.groups.map(({ name, edges, total }, i) => {
+export function describe({ sentence, notes, lines, images }: Picture, chosen: readonly number[][]): string {
+  const all = lines.flatMap(({ groups }) => groups);
+  const groups = all.map(({ name, edges, total }, i) => {
     const held = chosen[i] ?? [];
     const weight = held.reduce((sum, edge) => sum + magnitude(edges.weight[edge] as number), 0);
     const count = held.length === edges.count ? held.length : `${held.length} of ${edges.count}`;
     const share = total > 0 ? `, which carry ${percent(weight / total)} of the weight` : "";
     return `${name}: ${count} ${edges.count === 1 ? "line" : "lines"}${share}.`;
   });
-  return [sentence, ...groups, ...notes].filter((part) => part !== "").join(" ");
+  return [sentence, ...groups, ...images.map(({ title }) => `${title}.`), ...notes]
+    .filter((part) => part !== "")
+    .join(" ");
 }
 
 const magnitude = (weight: number): number => (Number.isFinite(weight) ? Math.abs(weight) : 0);

@@ -1,7 +1,7 @@
 /** A picture as a PNG, painted on a canvas of its own. */
-import { createComposite } from "./composite.ts";
-import type { Box, LineArea, Picture, Text } from "./export.ts";
-import type { Rgb } from "./scene.ts";
+import { createComposite } from "../lines/composite.ts";
+import type { Rgb } from "../lines/scene.ts";
+import type { Box, LineArea, Picture, Text } from "./picture.ts";
 
 /** The most pixels every browser gives a canvas. */
 const MOST_PIXELS = 16_000_000;
@@ -31,13 +31,15 @@ const fittingRatio = ({ width, height }: Picture, wanted: number): number =>
 
 /** Paints a picture on a canvas that is in no document. */
 export async function paintPicture(picture: Picture, ratio: number): Promise<HTMLCanvasElement> {
-  const { width, height, background, lines, boxes, texts } = picture;
+  const { width, height, background, lines, images, boxes, texts } = picture;
   const [canvas, context] = blankCanvas(Math.round(width * ratio), Math.round(height * ratio));
   context.fillStyle = css(background);
   context.fillRect(0, 0, canvas.width, canvas.height);
-  await paintLines(context, lines, ratio);
+  for (const area of lines) await paintLines(context, area, ratio);
   context.scale(ratio, ratio);
-  paintLinks(context, lines);
+  for (const area of lines) paintLinks(context, area);
+  context.imageSmoothingEnabled = false;
+  for (const { canvas: cells, x, y, width, height } of images) context.drawImage(cells, x, y, width, height);
   for (const box of boxes) paintBox(context, box);
   for (const text of texts) paintText(context, text, picture.font);
   return canvas;

@@ -1,13 +1,13 @@
-/** What side, colour, opacity and width mean, and where the weight went. Always there, always small. */
+/** The legend of the lines: what side, colour, opacity and width mean, and where the weight went. Always there, always small. */
 
-import type { Content } from "./content.ts";
-import { cssColour, h, set, setText } from "./dom.ts";
-import type { Account } from "./lines/depiction.ts";
-import { FULL_OPACITY, lineWidth } from "./lines/ink.ts";
-import type { State } from "./model.ts";
-import { headColour } from "./scale/palette.ts";
-import { formatWeight, legendOf } from "./scale/scale.ts";
-import type { Theme } from "./theme.ts";
+import type { Content } from "../content.ts";
+import { cssColour, h, set, setText } from "../dom.ts";
+import type { State } from "../model.ts";
+import { headColour } from "../scale/palette.ts";
+import { formatWeight, legendOf } from "../scale/scale.ts";
+import type { Theme } from "../theme.ts";
+import type { Account } from "./depiction.ts";
+import { FULL_OPACITY, lineWidth } from "./ink.ts";
 
 const LARGE_SPECIAL_SHARE = 0.3;
 /** Sums of float16 weights stray this far. */
@@ -39,17 +39,6 @@ export class Legend {
       this.#missing,
       this.#size,
     );
-  }
-
-  /** What it says, line by line. */
-  get lines(): string[] {
-    const shown = [...this.element.children].filter((part) => !(part as HTMLElement).hidden);
-    return [
-      shown
-        .map((part) => part.textContent ?? "")
-        .filter(Boolean)
-        .join(" · "),
-    ];
   }
 
   update(content: Content, state: State, account: Account, theme: Theme): void {
