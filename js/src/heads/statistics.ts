@@ -1,0 +1,112 @@
+/**
+ * Six numbers that say what a head does, and what follows from them: order and pattern. Python's
+ * `evidence/statistics.py` computes the same; `tests/wire/statistics.json` holds both to it.
+ */
+
+import type { State } from "../model.ts";
+import type { Weights } from "../store.ts";
+
+export const STATISTICS = ["entropy", "confidence", "sink", "distance", "previous", "next"] as const;
+export type Statistic = (typeof STATISTICS)[number];
+export type Pattern = NonNullable<State["pattern"]>;
+
+/** What a reader sees of each. */
+export const NAMES: Readonly<Record<Statistic, string>> = {
+  entropy: "entropy",
+  confidence: "confidence",
+  sink: "sink share",
+  distance: "distance",
+  previous: "previous token",
+  next: "next token",
+};
+
+/** What each means, for the legend. */
+export const MEANINGS: Readonly<Record<Statistic, string>> = {
+  entropy: "mean entropy of the rows, 0 (one key) – 1 (all keys alike)",
+  confidence: "mean of the rows' largest weights",
+  sink: "largest mean weight that one key receives",
+  distance: "mean distance from query to key, as a share of the length",
+  previous: "mean weight on the position before the query",
+  next: "mean weight on the position after the query",
+};
+
+interface Rule {
+  readonly name: string;
+  readonly statistic: Statistic;
+  readonly least: number;
+}
+
+export const PATTERNS: Readonly<Record<Pattern, Rule>> = {
+  previous: { name: "previous token", statistic: "previous", least: 0.4 },
+  next: { name: "next token", statistic: "next", least: 0.4 },
+  sink: { name: "sink", statistic: "sink", least: 0.5 },
+  uniform: { name: "near uniform", statistic: "entropy", least: 0.85 },
+  sharp: { name: "sharp", statistic: "confidence", least: 0.75 },
+};
+
+/** One statistic of a cell; NaN where it isn't known. */
+export type Lookup = (cell: number, statistic: Statistic) => number;
+
+export function matches(lookup: Lookup, cell: number, pattern: State["pattern"]): boolean {
+  if (pattern === null) return true;
+  const { statistic, least } = PATTERNS[pattern];
+  return lookup(cell, statistic) >= least;
+}
+
+/** Cells by a statistic, largest first; what isn't known comes last; equals stay in the order of layers. */
+export function orderBy(lookup: Lookup, cells: number, statistic: Statistic): Int32Array {
+  const values = Float64Array.from({ length: cells }, (_, cell) => {
+    const value = lookup(cell, statistic);
+    return Number.isNaN(value) ? -Infinity : value;
+  });
+  const by = (a: number, b: number) => {
+    const [left, right] = [values[a] as number, values[b] as number];
+    return left === right ? a - b : right > left ? 1 : -1;
+  };
+  return Int32Array.from({ length: cells }, (_, cell) => cell).sort(by);
+}
+
+/** Statistics of every head of a layer, `(heads, 6)`, in the order of `STATISTICS`. */
+export function statisticsOf({ heads, queries, keys, values }: Weights): Float32Array {
+  const found = new Float32Array(heads * STATISTICS.length);
+  const column = new Float64Array(keys);
+  for (let h = 0; h < heads; h++) {
+    column.fill(0);
+    let [entropy, confidence, distance, total, previous, next] = [0, 0, 0, 0, 0, 0];
+    for (let q = 0; q < queries; q++) {
+      const start = (h * queries + q) * keys;
+      let [sum, most, logs] = [0, 0, 0];
+      for (let k = 0; k < keys; k++) {
+        const weight = magnitude(values[start + k] as number);
+        if (weight === 0) continue;
+        sum += weight;
+        if (weight > most) most = weight;
+        logs += weight * Math.log(weight);
+        column[k] = (column[k] as number) + weight;
+        distance += weight * Math.abs(q - k);
+        if (k === q - 1) previous += weight;
+        else if (k === q + 1) next += weight;
+      }
+      total += sum;
+      confidence += most;
+      if (sum > 0) entropy += Math.log(sum) - logs / sum;
+    }
+    const pairs = (shift: number) => Math.max(0, Math.min(queries, keys - shift) - Math.max(0, -shift));
+    const [before, after] = [pairs(-1), pairs(1)];
+    found.set(
+      [
+        keys > 1 ? entropy / queries / Math.log(keys) : 0,
+        confidence / queries,
+        Math.max(...column) / queries,
+        total > 0 ? distance / total / keys : 0,
+        before > 0 ? previous / before : 0,
+        after > 0 ? next / after : 0,
+      ],
+      h * STATISTICS.length,
+    );
+  }
+  return found;
+}
+
+/** What a weight counts: nothing where it is missing, masked or infinite. */
+const magnitude = (weight: number): number => (Number.isFinite(weight) ? Math.abs(weight) : 0);
