@@ -72,7 +72,7 @@ class Frame {
   #inSight = false;
   #theme: Theme = "light";
   #frames = 0;
-  #drawn = -1;
+  #drawn = Infinity;
   #hovered: string | undefined;
   #lastHover = 0;
   #cancelHover = () => {};
@@ -208,11 +208,10 @@ class Frame {
     this.#tellStatus();
     set(this.#root, "data-frame", ++this.#frames);
     this.#bar.painted();
-    const revision = this.#store.content?.revision ?? -1;
-    if (revision === this.#drawn) return;
+    const revision = this.#store.content?.revision ?? 0;
     // A training loop sends its next map once this one is seen.
+    if (revision > this.#drawn) this.#model.send({ v: VERSION, kind: "drawn", revision });
     this.#drawn = revision;
-    this.#model.send({ v: VERSION, kind: "drawn", revision });
   }
 
   #hover(hovered: Hovered | null): void {

@@ -68,13 +68,13 @@ export class LinesView implements View {
     this.#around = around;
     this.#lifetime = lifetime;
     const { signal } = lifetime;
-    this.options = lineOptions(model, store, () => !this.#depiction.focusOnly, signal);
     const columns = { query: this.#columns.query.element, key: this.#columns.key.element };
     this.#redraw = oncePerFrame(lifetime, () => this.#draw());
     this.#refocus = oncePerFrame(lifetime, () => this.#drawFocus());
     this.#prefetch = whenCalm(lifetime, () => this.#fetchVisible());
     this.#overlay = new FocusPicture(lifetime);
     this.#depiction = new Depiction(model, store, this.#redraw);
+    this.options = lineOptions(model, store, () => !this.#depiction.focusOnly, signal);
     this.#base = new BasePicture(lifetime, () => this.#basePainted());
     this.#sight = new Sight(this.#base.canvas, this.#overlay.canvas, columns.query, columns.key);
     this.#beyond = new BeyondMarks((side, position) => this.#sight.centre(side, position), signal);

@@ -243,11 +243,11 @@ describe("a map", () => {
     const failed = find(root, ".failed");
     expect(failed.hidden).toBe(false);
     expect(failed.textContent).toMatch(/version 1 .* version 9: reload the page/);
-    expect(find(root, ".stage").hidden).toBe(true);
+    expect(find(root, ".views").hidden).toBe(true);
     host.fromPython(mapTraits());
     await settled(root);
     expect(failed.hidden).toBe(true);
-    expect(find(root, ".stage").hidden).toBe(false);
+    expect(find(root, ".views").hidden).toBe(false);
   });
 
   it("that has not come is awaited", async () => {
