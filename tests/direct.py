@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from attn_widget.qk import arithmetic, inputs
@@ -95,3 +97,69 @@ def blocks(rows: int, keys: int, *, single: bool) -> Iterator[None]:
         if single:
             stack.enter_context(patch.object(inputs, "DOUBLE", 0))
         yield
+
+
+@dataclass
+class Case:
+    """Queries, keys and options of one map."""
+
+    query: NDArray[Any]
+    key: NDArray[Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    rows: int = 256
+    keys: int = 4096
+    single: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        layers, heads, queries, _ = self.query.shape
+        return layers, heads, queries, self.key.shape[2]
+
+
+@st.composite
+def cases(draw: st.DrawFn, tables: bool = True) -> Case:
+    """Every combination of options, with masks and biases if ``tables``, in blocks of any size."""
+    layers, group, key_heads = (
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 2)),
+    )
+    queries, keys, depth = (
+        draw(st.integers(1, 24)),
+        draw(st.integers(1, 24)),
+        draw(st.integers(1, 8)),
+    )
+    heads = group * key_heads
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["f2", "f4", "f8"]))
+    strength = draw(st.sampled_from([0.0, 1.0, 3.0]))
+    query = (strength * rng.standard_normal((layers, heads, queries, depth))).astype(dtype)
+    key = rng.standard_normal((layers, key_heads, keys, depth)).astype(dtype)
+    full = (layers, heads, queries, keys)
+
+    def table() -> tuple[int, ...]:
+        own = [size if draw(st.booleans()) else 1 for size in full]
+        return tuple(own[draw(st.integers(0, 3)) :])
+
+    options: dict[str, Any] = {}
+    if draw(st.booleans()):
+        options["causal"] = True
+    if draw(st.booleans()):
+        options["window"] = draw(st.integers(1, 12))
+    if tables and draw(st.booleans()):
+        options["mask"] = rng.random(table()) < draw(st.sampled_from([0.3, 0.8]))
+    if tables and draw(st.booleans()):
+        options["bias"] = 4 * rng.standard_normal(table())
+        options["bias"][rng.random(options["bias"].shape) < 0.1] = -np.inf
+    if draw(st.booleans()):
+        options["softcap"] = draw(st.sampled_from([0.5, 5.0, 50.0]))
+    if draw(st.booleans()):
+        options["sinks"] = 3 * rng.standard_normal(
+            draw(st.sampled_from([(heads,), (layers, heads)]))
+        )
+    if draw(st.booleans()):
+        options["scale"] = draw(st.sampled_from([0.1, 1.0, -0.7]))
+    if draw(st.booleans()):
+        options["offset"] = draw(st.integers(-5, 12))
+    size = draw(st.sampled_from([(256, 4096), (5, 7), (1, 3), (16, 1)]))
+    return Case(query, key, options, *size, single=draw(st.booleans()))

@@ -72,7 +72,7 @@ def preview(
     return shown.astype(np.float32, copy=False), _how(head, row_edges, key_edges)
 
 
-def _averaged(head: Head, row_edges: NDArray[np.intp], key_edges: Places) -> Any:
+def _averaged(head: Head, row_edges: Places, key_edges: Places) -> Any:
     arithmetic = head.arithmetic
     start, stop = int(row_edges[0]), int(row_edges[-1])
     queries = head.read(slice(start, stop))
@@ -86,11 +86,13 @@ def _averaged(head: Head, row_edges: NDArray[np.intp], key_edges: Places) -> Any
 def _edges(span: slice, bins: int) -> Places:
     if bins < 1:
         return np.array([span.start], dtype=np.intp)
-    return np.array(edges_of(span.stop - span.start, bins), dtype=np.intp) + span.start
+    edges = edges_of(span.stop - span.start, bins)
+    return np.array([span.start + edge for edge in edges], dtype=np.intp)
 
 
 def _middles(edges: Places) -> Places:
-    return np.asarray((edges[:-1] + edges[1:] - 1) // 2, dtype=np.intp)
+    middles: Places = (edges[:-1] + edges[1:] - 1) // 2
+    return middles
 
 
 def _reached(reach: Reach, row_edges: Places, key_edges: Places) -> NDArray[np.float32] | None:
@@ -125,7 +127,7 @@ def _sampled(head: Head, table: Table, rows: Places, keys: Places) -> NDArray[An
     return np.stack(found)
 
 
-def _how(head: Head, row_edges: NDArray[np.intp], key_edges: Places) -> str:
+def _how(head: Head, row_edges: Places, key_edges: Places) -> str:
     width, height = int(np.diff(key_edges).max()), int(np.diff(row_edges).max())
     words = (
         "approximate: softmax of averaged queries against averaged keys "
