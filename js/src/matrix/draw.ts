@@ -98,6 +98,9 @@ export function imageOf(
   return { image, seen };
 }
 
+/** Cells of at least this size have gaps between them. */
+const GAPPED = 12;
+
 /** Gaps between cells large enough to have them. */
 export function paintGaps(
   context: CanvasRenderingContext2D,
@@ -106,7 +109,7 @@ export function paintGaps(
   ink: Ink,
 ): void {
   const [x, y] = [scaleOf(sight.cols, width), scaleOf(sight.rows, height)];
-  if (Math.min(x.cell, y.cell) < 12) return;
+  if (Math.min(x.cell, y.cell) < GAPPED) return;
   context.fillStyle = css(ink.surface);
   for (let col = Math.ceil(sight.cols[0]); col < sight.cols[1]; col++)
     context.fillRect(Math.round(x.at(col)) - 0.5, 0, 1, height);
@@ -166,6 +169,7 @@ export function paintLinks(
 export function paintStrip(
   canvas: HTMLCanvasElement,
   shares: Float32Array,
+  { cell, at, span }: ReturnType<typeof scaleOf> & { readonly span: Span },
   upright: boolean,
   ratio: number,
   ink: Ink,
@@ -174,15 +178,21 @@ export function paintStrip(
   if (!context) return;
   const { width, height } = canvas;
   const room = upright ? height : width;
-  context.fillStyle = css(ink.muted, 0.25);
-  if (upright) context.fillRect(0, height - ratio, width, ratio);
-  else context.fillRect(0, 0, ratio, height);
-  context.fillStyle = css(ink.muted, 0.75);
-  shares.forEach((share, at) => {
-    const size = share > 0 ? Math.max(1, Math.round(Math.min(1, share) * room)) : 0;
-    if (upright) context.fillRect(at, height - size, 1, size);
-    else context.fillRect(0, at, size, 1);
+  const line = Math.max(1, Math.round(ratio));
+  const bar = (place: number, size: number, thick: number) => {
+    if (upright) context.fillRect(place, height - size, thick, size);
+    else context.fillRect(0, place, size, thick);
+  };
+  context.fillStyle = css(ink.muted, 0.55);
+  shares.forEach((share, place) => {
+    if (share > 0) bar(place, Math.max(line, Math.round(Math.min(1, share) * room)), 1);
   });
+  if (cell < GAPPED) return;
+  context.globalCompositeOperation = "destination-out";
+  for (let position = Math.ceil(span[0]); position < span[1]; position++) {
+    bar(Math.round((at(position) - 1) * ratio), room, 2 * line);
+  }
+  context.globalCompositeOperation = "source-over";
 }
 
 export interface Marked {

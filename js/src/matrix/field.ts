@@ -62,7 +62,7 @@ export function fieldOf(values: Float32Array, rows: number, cols: number, kind: 
     cols,
     values,
     totals: stripOf(sums, cols),
-    entropy: isSigned(kind) ? null : { span: [0, rows], values: entropy, most: Math.log(Math.max(2, cols)) },
+    entropy: isSigned(kind) || cols < 2 ? null : { span: [0, rows], values: entropy, most: Math.log(cols) },
   };
 }
 

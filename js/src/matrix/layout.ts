@@ -42,18 +42,22 @@ const LEAST_SIDE = 28;
 const ROW_ROOM = 18;
 const STRIP = 26;
 const GAP = 4;
-export const HEADING = 18;
+/** Room of the name of a side. */
+export const HEADING = 14;
 /** Room of a line of text: closer labels would touch. */
 export const LINE = 15;
 const MOST_LABEL = 140;
+const MOST_STANDING = 96;
+/** The names of the sides stand in the corner. */
+const LEAST_GUTTER = 94;
 
 export function layOut({ width, height, rows, cols, rowLabel, colLabel }: LayoutInput): Layout {
-  const gutter = Math.ceil(Math.min(MOST_LABEL, width * 0.27, Math.max(58, rowLabel + 14)));
+  const gutter = Math.ceil(Math.max(LEAST_GUTTER, Math.min(MOST_LABEL, width * 0.27, rowLabel + 14)));
   const room = Math.max(40, Math.min(MOST_PLOT, width - gutter - STRIP - GAP));
   const plotWidth = Math.max(1, Math.min(room, Math.max(LEAST_SIDE, cols * FIRST_CELL)));
   const lying = colLabel + 8 <= plotWidth / Math.max(1, cols);
-  const band = lying ? 22 : Math.ceil(Math.min(MOST_LABEL, width * 0.3, Math.max(44, colLabel + 14)));
-  const above = HEADING + band + STRIP + GAP;
+  const band = lying ? 24 : Math.ceil(Math.min(MOST_STANDING, Math.max(36, colLabel + 12)));
+  const above = band + STRIP + GAP;
   const tallest = Math.max(60, (height ?? DEFAULT_HEIGHT + above) - above);
   const square = (rows * plotWidth) / Math.max(1, cols);
   const least = Math.max(LEAST_SIDE, Math.min(rows * ROW_ROOM, 240));

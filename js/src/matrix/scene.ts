@@ -5,12 +5,11 @@ import { INK } from "../export/compose.ts";
 import type { Part } from "../export/picture.ts";
 import { type Axes, type Focus, pinnedFocus } from "../lines/picture.ts";
 import type { Rgb } from "../lines/scene.ts";
-import { shortNumber } from "../lines/tokens.ts";
 import { unitOf } from "../lines/units.ts";
 import type { State } from "../model.ts";
 import { colourTable } from "../scale/codes.ts";
 import { anchorsOf, colourAt } from "../scale/colormap.ts";
-import { type Scale, strengthOf } from "../scale/scale.ts";
+import { formatWeight, type Scale, strengthOf } from "../scale/scale.ts";
 import type { Side } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { AxisLabels } from "./axes.ts";
@@ -54,8 +53,8 @@ export class Scene {
   readonly #base = h("canvas", { class: "base", role: "img" });
   readonly #overlay = h("canvas", { class: "overlay", "aria-hidden": "true" });
   readonly #message = h("div", { class: "message", hidden: true });
-  readonly #heading = h("div", { class: "heading query" }, "target · query");
-  readonly #keyHeading = h("div", { class: "heading key" }, "source · key");
+  readonly #heading = h("div", { class: "heading query" }, "target · query ↓");
+  readonly #keyHeading = h("div", { class: "heading key" }, "source · key →");
   readonly #overview: Overview;
   readonly #legend = new MatrixLegend();
   #widths: Readonly<Record<Side, number>> | undefined;
@@ -260,9 +259,21 @@ export class Scene {
     paint.occupy(this.#overlay, inside, ratio);
     paint.occupy(this.top, layout.top, ratio);
     paint.occupy(this.right, layout.right, ratio);
-    Object.assign(this.#heading.style, { width: `${gutter - 8}px`, top: `${plot.y - lay.HEADING - 2}px` });
-    Object.assign(this.#keyHeading.style, { left: `${plot.x}px`, top: "0" });
+    const corner = (line: number) => ({
+      width: `${gutter - 8}px`,
+      top: `${layout.top.y - 6 + line * lay.HEADING}px`,
+    });
+    Object.assign(this.#keyHeading.style, corner(0));
+    Object.assign(this.#heading.style, corner(1));
     const { query, key } = source.axes;
+    const { style } = this.#message;
+    Object.assign(style, {
+      left: `${plot.x}px`,
+      width: `${plot.width}px`,
+      top: `${plot.y}px`,
+      height: `${plot.height}px`,
+    });
+    set(this.element, "data-empty", query.count * key.count === 0);
     set(this.plot, "data-zoomed", !lay.isWhole(sight, query.count, key.count));
   }
 
@@ -302,8 +313,7 @@ export class Scene {
         word[0] = this.#table[codes?.[row * field.cols + col] ?? 0] as number;
         return [pixel[0] as number, pixel[1] as number, pixel[2] as number];
       };
-      const textOf = (row: number, col: number) =>
-        shortNumber(field.values[row * field.cols + col] as number);
+      const textOf = (row: number, col: number) => cellNumber(field.values[row * field.cols + col] as number);
       paint.paintNumbers(context, sight, plot, textOf, colourOf, getComputedStyle(this.element).fontFamily);
     }
     if (state.special !== "show") {
@@ -319,25 +329,24 @@ export class Scene {
     if (links.length > 0) paint.paintLinks(context, sight, plot, links, ink);
   }
 
-  #drawStrips({ source, state, sight, theme }: SceneInput, _layout: lay.Layout, ratio: number): void {
+  #drawStrips({ source, state, sight, theme }: SceneInput, layout: lay.Layout, ratio: number): void {
     const { totals, entropy } = source.here;
     // Numbers of a strip follow the colours where these tell small ones apart.
     const scale = state.scale === "sqrt" || state.scale === "log" ? state.scale : "absolute";
-    const shares = (strip: Strip | null, span: readonly [number, number], pixels: number, by: Scale) => {
-      if (!strip) return new Float32Array(pixels);
-      const covered = cover(bounds(strip.span, strip.values.length), lay.sightline(span, pixels));
-      const context = { full: strip.most || 1, rowMost: 1, keys: 1 };
-      return along(strip.values, covered).map((value) => strengthOf(value, by, context) || 0);
+    const shares = (numbers: Strip | null, span: readonly [number, number], pixels: number, by: Scale) => {
+      if (!numbers) return new Float32Array(pixels);
+      const covered = cover(bounds(numbers.span, numbers.values.length), lay.sightline(span, pixels));
+      const context = { full: numbers.most || 1, rowMost: 1, keys: 1 };
+      return along(numbers.values, covered).map((value) => strengthOf(value, by, context) || 0);
     };
-    const line = Math.max(1, Math.round(ratio));
-    paint.paintStrip(this.top, shares(totals, sight.cols, this.top.width, scale), true, line, INK[theme]);
-    paint.paintStrip(
-      this.right,
-      shares(entropy, sight.rows, this.right.height, "absolute"),
-      false,
-      line,
-      INK[theme],
-    );
+    const strip = (canvas: HTMLCanvasElement, span: readonly [number, number], upright: boolean) => {
+      const pixels = upright ? canvas.width : canvas.height;
+      const place = { ...lay.scaleOf(span, upright ? layout.plot.width : layout.plot.height), span };
+      const drawn = upright ? shares(totals, span, pixels, scale) : shares(entropy, span, pixels, "absolute");
+      paint.paintStrip(canvas, drawn, place, upright, ratio, INK[theme]);
+    };
+    strip(this.top, sight.cols, true);
+    strip(this.right, sight.rows, false);
   }
 
   #drawOverview({ source, state, sight, theme }: SceneInput, layout: lay.Layout): void {
@@ -383,6 +392,13 @@ export class Scene {
       colour: this.#colour,
     });
   }
+}
+
+/** What there is room for in a cell: two decimals, and nothing where they say nothing. */
+function cellNumber(weight: number): string {
+  const size = Math.abs(weight);
+  if (!(size >= 0.005 && size < Infinity)) return "";
+  return size < 10 ? weight.toFixed(2).replace("-", "−") : formatWeight(weight);
 }
 
 /** Width of the longest label in the font of an element. */

@@ -8,7 +8,7 @@ import type { Rgb } from "../lines/scene.ts";
 import type { State } from "../model.ts";
 import type { Side } from "../store.ts";
 import { merging } from "./field.ts";
-import { type Layout, type Sight, scaleOf } from "./layout.ts";
+import { HEADING, type Layout, type Sight, scaleOf } from "./layout.ts";
 import type { Source } from "./source.ts";
 
 const SIZE = 11.5;
@@ -46,8 +46,22 @@ export function matrixPart(input: StillInput): Part {
     title: name,
   });
   const texts: MatrixText[] = [
-    { x: gutter - 8, y: plot.y - 8, align: "right", text: "target · query", size: 11, colour: ink.muted },
-    { x: plot.x, y: 12, align: "left", text: "source · key", size: 11, colour: ink.muted },
+    {
+      x: gutter - 8,
+      y: top.y + 5 + HEADING,
+      align: "right",
+      text: "target · query ↓",
+      size: 11,
+      colour: ink.muted,
+    },
+    {
+      x: gutter - 8,
+      y: top.y + 5,
+      align: "right",
+      text: "source · key →",
+      size: 11,
+      colour: ink.muted,
+    },
   ];
   const held: Readonly<Record<Side, ReadonlySet<number>>> = {
     query: new Set(pinned.query),

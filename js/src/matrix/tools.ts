@@ -5,7 +5,6 @@ import type { Ink } from "../export/compose.ts";
 import { on } from "../lifetime.ts";
 import { begin, css, occupy, ratioNow } from "./draw.ts";
 import type { Layout, Sight } from "./layout.ts";
-import { HEADING } from "./layout.ts";
 
 export interface ToolHandlers {
   zoom(direction: 1 | -1): void;
@@ -96,16 +95,16 @@ export class Overview {
   }
 
   /** Place it in the corner; returns its size in pixels of the screen. */
-  place({ gutter, plot }: Layout, shown: boolean): readonly [height: number, width: number] {
+  place({ gutter, plot, top }: Layout, shown: boolean): readonly [height: number, width: number] {
     set(this.element, "hidden", !shown);
-    const [wide, high] = [gutter - 16, plot.y - 2 * HEADING - 8];
+    const [wide, high] = [gutter - 16, top.y - 10];
     const share = plot.height / plot.width;
     const width = Math.max(16, Math.min(wide, high / share, 96));
     const height = Math.max(16, Math.min(high, width * share));
     const place = { x: 0, y: 0, width: Math.round(width), height: Math.round(height) };
     Object.assign(this.element.style, {
       left: `${gutter - place.width - 8}px`,
-      top: `${plot.y - HEADING - place.height - 6}px`,
+      top: `${top.y - place.height - 10}px`,
       width: `${place.width}px`,
       height: `${place.height}px`,
     });
