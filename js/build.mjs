@@ -3,10 +3,11 @@
  * script of exported pages. `--watch` rebuilds on every change and leaves the sources readable.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context, transform } from "esbuild";
+import { pack } from "./pack.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -60,11 +61,14 @@ if (watching) {
   }
 } else {
   for (const bundle of bundles) {
-    await build(options(bundle));
+    const { outputFiles } = await build({ ...options(bundle), write: false });
+    const code = outputFiles[0].text;
     const file = resolve(outputs, bundle.file);
-    const { size } = await stat(file);
+    const written = bundle.format === "esm" ? pack(code) : code;
+    await writeFile(file, written);
+    const size = Buffer.byteLength(written);
     const limit = Number.isFinite(bundle.budget) ? ` of at most ${bundle.budget}` : "";
-    console.log(`${relative(root, file)}: ${size} bytes${limit}`);
+    console.log(`${relative(root, file)}: ${size} bytes${limit} (${Buffer.byteLength(code)} unpacked)`);
     if (size > bundle.budget) {
       throw new Error(`${bundle.file} must be at most ${bundle.budget} bytes; got ${size}`);
     }
