@@ -125,23 +125,26 @@ def merge_heads(heads: Iterable[NDArray[np.float32]], combine: str) -> NDArray[n
         combine: ``"mean"`` or ``"max"``.
     """
     merged: NDArray[np.float64] | None = None
-    present: NDArray[np.int64] | None = None
+    absent: NDArray[np.int64] | None = None
+    count = 0
+    how = np.add if combine == "mean" else np.maximum
     for head in heads:
-        if merged is None or present is None:
+        count += 1
+        if merged is None:
             merged = np.full(head.shape, 0.0 if combine == "mean" else -np.inf)
-            present = np.zeros(head.shape, np.int64)
-        there = ~np.isnan(head)
-        present += there
-        with np.errstate(invalid="ignore"):
-            if combine == "mean":
-                np.add(merged, head, out=merged, where=there)
-            else:
-                np.maximum(merged, head, out=merged, where=there)
-    if merged is None or present is None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            if np.isfinite(head.sum()):
+                how(merged, head, out=merged)
+                continue
+            missing = np.isnan(head)
+            absent = missing.astype(np.int64) if absent is None else absent + missing
+            how(merged, head, out=merged, where=~missing)
+    if merged is None:
         raise ValueError("heads must hold at least one head; got none")
     if combine == "mean":
-        merged /= np.maximum(present, 1)
-    merged[present == 0] = np.nan
+        merged /= count if absent is None else np.maximum(count - absent, 1)
+    if absent is not None:
+        merged[absent == count] = np.nan
     return merged.astype(np.float32)[None]
 
 
@@ -153,6 +156,8 @@ def select_edges(
     full: float = 1.0,
     query_special: Sequence[int] = (),
     key_special: Sequence[int] = (),
+    only: tuple[str, Sequence[int]] | None = None,
+    keys: int | None = None,
 ) -> Edges:
     """Return the lines of one layer.
 
@@ -166,12 +171,15 @@ def select_edges(
         full: the magnitude drawn at full strength, see :func:`attn_widget.scale.full_value`.
         query_special: positions on the query side treated as special.
         key_special: positions on the key side treated as special.
+        only: a side, ``"query"`` or ``"key"``, and its positions: of all that the filters keep,
+            only the lines and accounts of these.
+        keys: keys of the map, where only some are given.
     """
     merged = combine_heads(weights, filters.combine)
     numbers = np.asarray(heads if filters.combine == "each" else [COMBINED] * len(merged))
     shown, original = apply_special(merged, filters.special, query_special, key_special)
     row_axis = -1 if filters.direction == "attends_to" else -2
-    context = ScaleContext(full=full, keys=weights.shape[2])
+    context = ScaleContext(full=full, keys=weights.shape[2] if keys is None else keys)
     strengths = strength(shown, filters.scale, context, axis=row_axis)
 
     magnitude = np.where(np.isnan(shown), 0, np.abs(shown))
@@ -181,6 +189,14 @@ def select_edges(
         keep &= magnitude >= np.float32(filters.threshold)
     if filters.ranks:
         keep &= _strongest(magnitude, filters)
+
+    if only is not None:
+        side, positions = only
+        chosen = np.zeros(keep.shape[1 if side == "query" else 2], dtype=bool)
+        chosen[list(positions)] = True
+        inside = chosen[:, None] if side == "query" else chosen
+        keep &= inside
+        original = np.where(inside, original, 0)
 
     head, query, key = np.nonzero(keep)
     finite = np.where(np.isfinite(original), np.abs(original), 0).astype(np.float64)

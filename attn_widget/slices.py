@@ -15,7 +15,7 @@ from .codec import wire_dtype
 from .filters import Edges, Filter, join_edges, merge_heads, select_edges, take_edges
 from .scale import full_value
 
-_FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
+FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def layer_full_value(
     beyond that the scale is that of the part known.
     """
     _, heads, queries, keys = attention.shape
-    large = heads * queries * keys * 4 > _FULL_VALUE_BYTES
+    large = heads * queries * keys * 4 > FULL_VALUE_BYTES
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
     if 0 in attention.shape:
@@ -136,6 +136,8 @@ def edge_parts(
     filters: Filter,
     *,
     full: float = 1.0,
+    only: tuple[str, Sequence[int]] | None = None,
+    keys: int | None = None,
 ) -> Iterator[Edges]:
     """Yield the lines of a layer head by head, or all at once where heads are merged.
 
@@ -156,6 +158,8 @@ def edge_parts(
             full=full,
             query_special=attention.queries.special,
             key_special=attention.keys.special,
+            only=only,
+            keys=keys,
         )
 
 
@@ -169,35 +173,56 @@ def read_heads(attention: Attention, layer: int, heads: Sequence[int]) -> NDArra
     return np.stack([attention[layer, head, :, :] for head in heads])
 
 
-def strongest_edges(
-    parts: Iterable[Edges], limit: int, queries: int, keys: int
-) -> tuple[Edges, Haze]:
-    """Split lines into the ``limit`` strongest and the rest, pooled into blocks.
+class Strongest:
+    """The ``limit`` strongest lines of a view one by one, and the rest pooled into blocks.
 
     Args:
-        parts: the lines of a view, in any number of parts.
         limit: most lines kept one by one, at least 0; of equals, those that come first.
         queries: length of the query axis.
         keys: length of the key axis.
     """
-    rows = min(queries, protocol.FOG_CELLS)
-    cols = min(keys, protocol.FOG_CELLS)
-    strong = join_edges([])
-    pooled: dict[int, NDArray[np.float64]] = {}
-    for part in parts:
-        both = join_edges([strong, part])
-        chosen = _most(both.strength, limit)
-        strong, weak = take_edges(both, chosen), take_edges(both, ~chosen)
-        row = weak.query.astype(np.int64) * rows // max(queries, 1)
-        cell = row * cols + weak.key.astype(np.int64) * cols // max(keys, 1)
+
+    def __init__(self, limit: int, queries: int, keys: int) -> None:
+        self._limit = limit
+        self._size = queries, keys
+        self._rows = min(queries, protocol.FOG_CELLS)
+        self._cols = min(keys, protocol.FOG_CELLS)
+        self._pooled: dict[int, NDArray[np.float64]] = {}
+        self.edges = join_edges([])
+        """The strongest of all lines added; the accounts are those of all."""
+
+    def add(self, part: Edges) -> None:
+        """Take in some lines."""
+        rows, cols = self._rows, self._cols
+        both = join_edges([self.edges, part])
+        chosen = _most(both.strength, self._limit)
+        self.edges, weak = take_edges(both, chosen), take_edges(both, ~chosen)
+        row = weak.query.astype(np.int64) * rows // max(self._size[0], 1)
+        cell = row * cols + weak.key.astype(np.int64) * cols // max(self._size[1], 1)
         for head in np.unique(weak.head).tolist():
             mine = weak.head == head
-            block = pooled.setdefault(head, np.zeros(rows * cols))
+            block = self._pooled.setdefault(head, np.zeros(rows * cols))
             block += np.bincount(cell[mine], weak.strength[mine], minlength=rows * cols)
-    numbers = sorted(pooled)
-    blocks = [pooled[number].reshape(rows, cols) for number in numbers]
-    haze = np.asarray(blocks, dtype=np.float32).reshape(len(numbers), rows, cols)
-    return strong, Haze(numbers, haze)
+
+    def haze(self) -> Haze:
+        """Return all lines but the strongest, pooled."""
+        numbers = sorted(self._pooled)
+        blocks = [self._pooled[number].reshape(self._rows, self._cols) for number in numbers]
+        haze = np.asarray(blocks, dtype=np.float32).reshape(len(numbers), self._rows, self._cols)
+        return Haze(numbers, haze)
+
+
+def strongest_edges(
+    parts: Iterable[Edges], limit: int, queries: int, keys: int
+) -> tuple[Edges, Haze]:
+    """Split lines, in any number of parts, into the strongest and the rest.
+
+    See :class:`Strongest`.
+    """
+    strongest = Strongest(limit, queries, keys)
+    for part in parts:
+        strongest.add(part)
+    return strongest.edges, strongest.haze()
 
 
 def _most(strength: NDArray[np.float32], limit: int) -> NDArray[np.bool_]:

@@ -80,6 +80,7 @@ class ArraySource:
             self._front = (batch_index(batch, sizes[0]),)
         elif batch is not None:
             raise ValueError(f"batch={batch} was given but shape {sizes} has no batch axis")
+        self.chunk_rows = chunk_rows_of(array)
         self._axes = min(len(sizes), 4)
         self.shape = cast(Shape, (1,) * (4 - self._axes) + sizes[-self._axes :])
 
@@ -116,6 +117,7 @@ class LayersSource:
                     f"all layers must have one shape; layer 0 has {sizes}, "
                     f"layer {index} has {shape_of(layer)}"
                 )
+        self.chunk_rows = chunk_rows_of(layers[0])
         self.dtype, self.dtype_name = float_dtype(layers[0])
         for layer in layers[1:]:
             found, name = float_dtype(layer)
@@ -292,6 +294,16 @@ def shape_of(array: object) -> tuple[int, ...]:
         return tuple(int(size) for size in sizes)
     except (TypeError, ValueError):
         raise ValueError(f"weights must have a known shape; got {sizes}") from None
+
+
+def chunk_rows_of(array: object) -> int:
+    """How many queries a stored chunk holds, 0 where the array is not in chunks."""
+    chunks = getattr(array, "chunks", None)
+    if not isinstance(chunks, tuple) or len(chunks) < 2:
+        return 0
+    rows = chunks[-2]
+    # dask has the lengths of all chunks along each axis.
+    return int(rows[0] if isinstance(rows, tuple) else rows)
 
 
 def dtype_name(array: object) -> str:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from . import _assets
-from .answers import hovered_at, reply
+from . import _assets, protocol
+from .answers import Reply, hovered_at, reply_steps
 from .attention import Attention
 from .content import block_room, describe, describe_block
+from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
+from .memory import Memory
 from .pictures import picture_png, picture_state, plot_picture
 from .selection import Row, select_frame, select_rows
 from .slices import block_plan, read_block
 from .state import WidgetState, suiting_view
+from .tasks import Tasks
 from .traits import StateError
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     # A widget whose construction fails is closed too.
     _own_layout: Any = None
+    _opened = False
 
     _content = traitlets.Dict().tag(sync=True, echo_update=False)
     _block = traitlets.Dict().tag(sync=True, echo_update=False)
@@ -64,8 +68,12 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
                 raise unknown_keyword(name, known)
         self._maps: Maps = as_maps(maps)
         self._sent: Attention | None = None
-        self._opened = False
+        self._stale = True
         self._revision = 0
+        self._updates = 0
+        self._memory = Memory()
+        self._tasks: Tasks[Reply] = Tasks()
+        self._flow = Flow(self._send_map)
         self._picture: tuple[object, bytes] | None = None
         state.setdefault("map", next(iter(self._maps)))
         # A map of no such name is refused in words below.
@@ -86,6 +94,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the channel: views leave the page, and nothing holds the widget any more."""
+        if self._opened:
+            self._tasks.cancel_all()
+            self._flow.stop()
         super().close()
         if self._own_layout is not None:
             self._own_layout.close()
@@ -105,6 +116,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     def update(self, maps: Any) -> None:
         """Replace the maps in place and keep the state that still fits.
 
+        The page gets the newest maps as fast as it draws them: those that come while it draws are
+        left out, not queued.
+
         Args:
             maps: as for the widget itself.
 
@@ -114,7 +128,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         """
         replaced = as_maps(maps)
         with self.hold_sync():
-            self._maps, self._sent = replaced, None
+            self._maps, self._stale = replaced, True
+            self._updates += 1
             if self.map not in replaced:
                 self.map = next(iter(replaced))
             self._show_map()
@@ -125,17 +140,30 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             # Nobody hears of a part of it while the rest doesn't fit yet.
             with self.hold_trait_notifications():
                 self._fit_state()
-            if self._is_open and self.attention is not self._sent:
-                self._send_map()
+            if self._is_open and not self._is_sent:
+                self._flow.offer()
 
-    def _send_map(self) -> None:
-        """Send what is on screen: the map's description, and the weights drawn first."""
-        self._sent = self.attention
+    @property
+    def _is_sent(self) -> bool:
+        return self.attention is self._sent and not self._stale
+
+    def _send_map(self) -> int:
+        """Send what is on screen: the map's description, and the weights drawn first.
+
+        Returns:
+            The revision sent.
+        """
+        for name in self._tasks.cancel_all():
+            self._send_reply(name, {"ok": False, "error": "the map has changed"})
+        self._memory.clear()
+        self._sent, self._stale = self.attention, False
         self._revision += 1
         content = describe(self._sent, self._revision, list(self._maps), len(self._maps[self.map]))
         with self.hold_sync():
             self._content = content
             self._send_block(block_room(content))
+            self._thumbnails, self._region, self._edges, self._rows = {}, {}, {}, {}
+        return self._revision
 
     def _send_block(self, room: int) -> None:
         attention = self.attention
@@ -158,7 +186,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     @traitlets.observe("layer")
     def _layer_changed(self, _: Any) -> None:
         # A layer that changes with its map travels with it.
-        if self._is_open and self.attention is self._sent:
+        if self._is_open and self._is_sent:
             self._send_block(block_room({}))
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -174,11 +202,31 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     def _receive(self, _: Any, message: Any, __: Any) -> None:
         if not isinstance(message, dict):
             return
-        if message.get("kind") == "hover":
+        kind, name = message.get("kind"), message.get("id")
+        if kind == "hover":
             if self.observe_hover:
                 self.set_trait("hovered", hovered_at(message.get("hovered")))
-            return
-        self.send(*reply(self.attention, message, self._revision))
+        elif kind == "drawn":
+            self._flow.drawn(message.get("revision"))
+        elif kind == "cancel":
+            self._tasks.cancel(str(name))
+        elif self._sent is not None:
+            # Of newer maps the page has yet to hear.
+            self._tasks.start(
+                str(name),
+                reply_steps(self._sent, message, self._revision, self._memory),
+                progress=lambda share: self._send_reply(name, {"progress": share}),
+                done=self._answer,
+            )
+
+    def _answer(self, reply: Reply) -> None:
+        if reply.held is not None:
+            self.set_trait(*reply.held)
+        self.send(reply.content, reply.buffers)
+
+    def _send_reply(self, name: object, content: dict[str, Any]) -> None:
+        envelope = {"v": protocol.VERSION, "id": name, "revision": self._revision}
+        self.send({**envelope, **content})
 
     # --- reading the selection back -----------------------------------------------------------
 
@@ -221,9 +269,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         return Snapshot(self._png(), repr(self))
 
     def _png(self) -> bytes:
-        state = (self._revision, picture_state(self))
+        state = (self._updates, self.map, self.step, picture_state(self))
         if self._picture is None or self._picture[0] != state:
-            self._picture = (state, picture_png(self.attention, state[1]))
+            self._picture = (state, picture_png(self.attention, state[3]))
         return self._picture[1]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

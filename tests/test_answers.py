@@ -243,9 +243,12 @@ class TestEdges:
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({**ROWS, "kind": "thumbnails"}, "kind must be one of rows, edges; got 'thumbnails'"),
-        ({**ROWS, "kind": ["rows"]}, "kind must be one of rows, edges; got ['rows']"),
-        ({"v": 1}, "kind must be one of rows, edges; got None"),
+        (
+            {**ROWS, "kind": "weights"},
+            "kind must be one of thumbnails, region, edges, rows; got 'we",
+        ),
+        ({**ROWS, "kind": ["rows"]}, "kind must be one of thumbnails, region, edges, rows; got ['"),
+        ({"v": 1}, "kind must be one of thumbnails, region, edges, rows; got None"),
         ({**ROWS, "v": 0}, "the page speaks version 0 and the kernel version 1: reload the page"),
         ({"id": "x"}, "the page speaks version None"),
         ({}, "the page speaks version None"),

@@ -288,7 +288,7 @@ class TestFromThePage:
     @pytest.mark.parametrize(
         ("request_", "message"),
         [
-            ({"v": 1, "id": "e", "kind": "weights"}, "kind must be one of rows, edges"),
+            ({"v": 1, "id": "e", "kind": "weights"}, "kind must be one of thumbnails"),
             ({"v": 2, "id": "e", "kind": "rows"}, "the page speaks version 2 and the kernel"),
             (
                 {"v": 1, "id": "e", "kind": "rows", "layer": 9},

@@ -1,0 +1,246 @@
+"""The strongest lines of a layer, between positions or blocks of them, and the rest pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import protocol
+from ..attention import Attention
+from ..codec import pack
+from ..filters import Edges, Filter, apply_special, merge_heads, select_edges
+from ..memory import Memory
+from ..pooling import bin_runs, bin_starts, spread
+from ..slices import Strongest, edge_parts, layer_full_value
+from ..streams import read_queries, row_blocks
+from .fields import Request, Steps, cells, position, positions, required, with_words, within
+
+BLOCKED_CELLS: Final = 1 << 26
+"""Weights read for lines between blocks; of more, the mean is that of some queries of each."""
+
+Focus = tuple[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What is asked for, of a map whose words may be merged."""
+
+    shown: Attention
+    layer: int
+    heads: list[int]
+    filters: Filter
+    focus: Focus | None
+    full: float
+
+
+def answer_edges(attention: Attention, request: Request, memory: Memory) -> Steps:
+    """Answer with the lines that the filters keep: the strongest ones, and blocks of the rest.
+
+    Raises:
+        ValueError: if something is missing or out of range, or too many weights would be filtered.
+    """
+    layer = within(request, "layer", attention.shape[0])
+    shown = with_words(attention, request)
+    filters = _filters(request)
+    heads = positions("heads", required(request, "heads"), attention.shape[1])
+    limit = position("limit", request.get("limit", protocol.EDGES_LIMIT), protocol.EDGES_LIMIT + 1)
+    size: tuple[int, int] = shown.shape[2], shown.shape[3]
+    blocks = None
+    if request.get("blocks") is not None:
+        if attention.kind == "score":
+            raise ValueError("blocks must be None for scores, which can't be summed; got blocks")
+        blocks = size = cells(request, "blocks", size)
+    focus = _focus(request, size)
+    lines = Lines(shown, layer, heads, filters, focus, 1.0)
+    read = len(heads) * _read(lines) if blocks is None else 0
+    if read > protocol.EDGES_CELLS:
+        raise ValueError(
+            f"lines are drawn all at once from at most {protocol.EDGES_CELLS} weights; this layer "
+            f"has {read} (pin tokens, or show fewer heads)"
+        )
+    lines = replace(lines, full=layer_full_value(attention, layer) if heads else 1.0)
+    exact, how = True, ""
+    found = Strongest(limit, *size)
+    if blocks is None:
+        for done, part in enumerate(_focused(lines), 1):
+            found.add(part)
+            yield min(1.0, done / len(heads))
+    else:
+        exact, how = yield from _between_blocks(lines, blocks, found)
+    strong, haze = found.edges, found.haze()
+    fields = {
+        "layer": layer,
+        "total": strong.total,
+        "kept": strong.kept,
+        "special": strong.special_share,
+        "missing": strong.missing,
+        "fog_heads": haze.heads,
+        "size": list(size),
+        "exact": exact,
+        "how": how,
+    }
+    arrays: dict[str, tuple[NDArray[Any], str]] = {
+        "query": (strong.query, "u4"),
+        "key": (strong.key, "u4"),
+        "head": (strong.head, "u2"),
+        "weight": (strong.weight, "f4"),
+        "strength": (strong.strength, "f4"),
+        "fog": (np.minimum(haze.strength, 65504), "f2"),
+    }
+    return fields, {name: pack(values, dtype) for name, (values, dtype) in arrays.items()}
+
+
+def _filters(request: Request) -> Filter:
+    top_k = request.get("top_k")
+    return Filter(
+        combine=required(request, "combine"),
+        direction=required(request, "direction"),
+        mass=float(required(request, "mass")),
+        threshold=float(required(request, "threshold")),
+        top_k=None if top_k is None else position("top_k", top_k, 2**53),
+        special=required(request, "special"),
+        scale=required(request, "scale"),
+    )
+
+
+def _focus(request: Request, size: tuple[int, int]) -> Focus | None:
+    given = request.get("focus")
+    if given is None:
+        return None
+    side = given.get("side") if isinstance(given, dict) else None
+    if side not in ("query", "key"):
+        raise ValueError(f"focus must have a side, 'query' or 'key', and positions; got {given!r}")
+    length = size[0] if side == "query" else size[1]
+    return side, sorted(set(positions("focus", given.get("positions") or (), length)))
+
+
+def _alone(filters: Filter, side: str) -> bool:
+    """Return whether the filters decide about the lines of a position without all the others."""
+    across = "attended_by" if side == "query" else "attends_to"
+    if filters.direction == across and (filters.ranks or filters.scale == "row"):
+        return False
+    return side == "query" or filters.special != "renormalise"
+
+
+def _read(lines: Lines) -> int:
+    """Return how many weights of a head have to be read."""
+    queries, keys = lines.shown.shape[2:]
+    if lines.focus is None or not _alone(lines.filters, lines.focus[0]):
+        return queries * keys
+    return len(lines.focus[1]) * (keys if lines.focus[0] == "query" else queries)
+
+
+def _focused(lines: Lines) -> Iterator[Edges]:
+    shown, layer, heads, filters = lines.shown, lines.layer, lines.heads, lines.filters
+    if lines.focus is None:
+        yield from edge_parts(shown, layer, heads, filters, full=lines.full)
+        return
+    side, at = lines.focus
+    if not _alone(filters, side):
+        yield from edge_parts(shown, layer, heads, filters, full=lines.full, only=lines.focus)
+        return
+    part = shown.select(queries=at) if side == "query" else shown.select(keys=at)
+    numbers = np.asarray(at, np.uint32)
+    keys = shown.shape[3]
+    for edges in edge_parts(part, layer, heads, filters, full=lines.full, keys=keys):
+        if side == "query":
+            yield replace(edges, query=numbers[edges.query])
+        else:
+            yield replace(edges, key=numbers[edges.key])
+
+
+def _between_blocks(
+    lines: Lines, size: tuple[int, int], found: Strongest
+) -> Generator[float, None, tuple[bool, str]]:
+    """Sum weights over the keys of a block, average them over its queries, then filter."""
+    shown, heads = lines.shown, lines.heads
+    queries, keys = shown.shape[2:]
+    each = lines.filters.combine == "each"
+    rows = _sampled(queries, size[0], BLOCKED_CELLS // max(1, len(heads) * keys))
+    weights = np.bincount(rows * size[0] // max(queries, 1), minlength=size[0])
+    lengths = np.diff(bin_starts(queries, size[0]), append=queries)
+    groups = [[head] for head in heads] if each else [heads] if heads else []
+    done = 0
+    for group in groups:
+        drawn, original = np.zeros((1, *size)), np.zeros((1, *size))
+        special, missing = 0.0, 0
+        for at in row_blocks(shown, rows, keys):
+            block = _merged(lines, group, at)
+            parts = apply_special(
+                block,
+                lines.filters.special,
+                np.flatnonzero(np.isin(at, shown.queries.special)).tolist(),
+                shown.keys.special,
+            )
+            bins = at * size[0] // queries
+            for pooled, values in zip((drawn, original), parts, strict=True):
+                pooled[0] += _summed(values[0], bins, size, keys)
+            missing += int(np.isnan(parts[1]).sum())
+            outside = np.abs(parts[1][0][:, list(shown.keys.special)])
+            factor = (lengths / np.maximum(weights, 1))[bins]
+            special += float(
+                (np.where(np.isfinite(outside), outside, 0).sum(axis=1) * factor).sum()
+            )
+            done += len(at)
+            yield done / (len(groups) * len(rows))
+        share = np.maximum(weights, 1)[:, None]
+        accounts = (np.abs(original / share) * lengths[:, None])[0]
+        selected = select_edges(
+            (drawn / share).astype(np.float32),
+            group[:1],
+            replace(lines.filters, special="show"),
+            full=lines.full,
+            only=lines.focus,
+        )
+        inside = _inside(lines.focus, size)
+        found.add(
+            replace(
+                selected,
+                total=float(accounts[inside].sum()),
+                kept=float(accounts[selected.query, selected.key].sum()),
+                special=special,
+                missing=missing,
+            )
+        )
+    exact = len(rows) == queries
+    return exact, "" if exact else f"from {len(rows)} of {queries} queries"
+
+
+def _merged(lines: Lines, group: list[int], at: NDArray[np.intp]) -> NDArray[np.float32]:
+    cols = slice(0, lines.shown.shape[3])
+    parts = (
+        read_queries(lines.shown, lines.layer, slice(head, head + 1), at, cols)[0] for head in group
+    )
+    return next(parts)[None] if len(group) == 1 else merge_heads(parts, lines.filters.combine)
+
+
+def _summed(
+    values: NDArray[np.float32], bins: NDArray[np.intp], size: tuple[int, int], keys: int
+) -> NDArray[np.float64]:
+    """Return the finite weights of some rows, summed into all blocks."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        plain = bool(np.isfinite(values.sum()))
+    filled = values if plain else np.where(np.isfinite(values), values, 0)
+    summed = np.add.reduceat(filled, bin_starts(keys, size[1]), axis=1, dtype=np.float64)
+    pooled = np.zeros(size)
+    np.add.at(pooled, bins, summed)
+    return pooled
+
+
+def _sampled(queries: int, blocks: int, most: int) -> NDArray[np.intp]:
+    """Return the queries to read: all, or as many of each block, at least one."""
+    if queries <= max(most, blocks):
+        return np.arange(queries)
+    each = max(1, most // blocks)
+    runs = bin_runs(queries, blocks)
+    return np.concatenate([spread(len(run), each) + run.start for run in runs])
+
+
+def _inside(focus: Focus | None, size: tuple[int, int]) -> tuple[Sequence[int] | slice, ...]:
+    if focus is None:
+        return slice(None), slice(None)
+    return (focus[1], slice(None)) if focus[0] == "query" else (slice(None), focus[1])

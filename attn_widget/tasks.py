@@ -1,0 +1,91 @@
+"""Long work in short steps: on the event loop of the kernel where one runs, else at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from time import perf_counter
+from typing import Any, Final, Generic, TypeVar
+
+STEP_S: Final = 0.05
+"""About how long the kernel hears nothing else."""
+
+PROGRESS_S: Final = 0.25
+"""Least time between two tellings of the progress."""
+
+T = TypeVar("T")
+Steps = Generator[float, None, T]
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs here, None without one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class Tasks(Generic[T]):
+    """Generators under way, by name; each is run until it returns or is cancelled."""
+
+    def __init__(self) -> None:
+        self._running: dict[object, Steps[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(
+        self,
+        name: object,
+        steps: Steps[T],
+        *,
+        progress: Callable[[float], Any],
+        done: Callable[[T], Any],
+    ) -> None:
+        """Run a generator: its first step now, the others when the loop is free.
+
+        Args:
+            name: what it is cancelled by; one of the same name is cancelled.
+            steps: it yields the share done, 0..1, at least every 50 ms or so.
+            progress: told the share done, at most four times a second.
+            done: told what the generator returns.
+        """
+        self.cancel(name)
+        self._running[name] = steps
+        loop = running_loop()
+        told = perf_counter()
+
+        def step() -> None:
+            nonlocal told
+            if self._running.get(name) is not steps:
+                return
+            until = perf_counter() + STEP_S
+            share = 0.0
+            while loop is None or perf_counter() < until:
+                try:
+                    share = max(share, next(steps))
+                except StopIteration as end:
+                    self._running.pop(name, None)
+                    done(end.value)
+                    return
+            if perf_counter() - told >= PROGRESS_S:
+                told = perf_counter()
+                progress(share)
+            loop.call_soon(step)
+
+        step()
+
+    def cancel(self, name: object) -> bool:
+        """Stop a generator; return whether there was one."""
+        steps = self._running.pop(name, None)
+        if steps is None:
+            return False
+        steps.close()
+        return True
+
+    def cancel_all(self) -> list[object]:
+        """Stop all generators; return their names."""
+        names = list(self._running)
+        for name in names:
+            self.cancel(name)
+        return names
