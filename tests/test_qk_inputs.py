@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import attn_widget as aw
+from attn_widget.overview import SupportsOverview, SupportsPreview
 from attn_widget.qk import QKSource, kept
 from attn_widget.qk.source import finish
 from counted import CountedArray
@@ -50,6 +51,7 @@ def assert_attends_like(query: Any, key: Any, exact: tuple[Any, Any], **options:
     assert_close(found.max, largest)
     assert_close(found.mean, mean)
     assert_close(found.totals, expected[1, 3].sum(axis=0))
+    assert found.entropy is not None
     assert_close(found.entropy, row_entropy(expected[1, 3]))
     return made
 
@@ -135,6 +137,11 @@ class TestLibraries:
     def test_one_array_a_layer(self) -> None:
         assert_attends_like(list(QUERY), [layer[None] for layer in KEY], (QUERY, KEY), causal=True)
 
+    def test_nested_lists(self) -> None:
+        found = aw.Attention.from_qk([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]], scale=1.0)
+        share = float(np.exp(2) / (1 + np.exp(2)))
+        assert_close(found[0, 0], np.array([[share, 1 - share], [1 - share, share]]))
+
 
 class TestAgainstTorch:
     """The output of ``scaled_dot_product_attention`` is our weights times the values."""
@@ -207,6 +214,11 @@ class TestLaziness:
             "Attention('a', 2 layers × 4 heads × 11 queries × 13 keys, weight, float32)"
         )
 
+    def test_it_reduces_by_itself(self) -> None:
+        source = aw.Attention.from_qk(QUERY, KEY).source
+        assert isinstance(source, SupportsOverview)
+        assert isinstance(source, SupportsPreview)
+
     def test_values_are_kept(self) -> None:
         source = QKSource(QUERY, KEY, value=drawn(*KEY_SHAPE[:3], 3))
         assert source.value is not None
@@ -234,15 +246,26 @@ class TestLaziness:
         )
         read = source.read(0, slice(0, 1), slice(12_345, 12_346), slice(0, size))
         assert_close(read, alone[0])
+        assert view.entropy is not None
         assert view.entropy[12_345] == pytest.approx(row_entropy(alone)[0, 0, 0], rel=1e-5)
 
-    def test_progress_grows_and_steps_can_be_left(self) -> None:
-        source = QKSource(drawn(3000, 64), drawn(6000, 64, seed=1))
-        with blocks(64, 256, single=True):
+    @pytest.mark.parametrize("options", [{}, {"causal": True}, {"window": 3}])
+    def test_progress_grows_to_the_end(self, options: dict[str, Any]) -> None:
+        source = QKSource(QUERY, KEY, **options)
+        with blocks(4, 3, single=False):
+            shares = list(source.overview(0, 0, 10, 10))
+        assert 0 < shares[0] < shares[-1] == 1
+        assert shares == sorted(shares)
+
+    def test_a_stream_may_be_left(self) -> None:
+        source = QKSource(QUERY, KEY)
+        with blocks(4, 3, single=False):
             steps = source.overview(0, 0, 10, 10)
-            shares = [next(steps), next(steps)]
+            next(steps)
             steps.close()
-        assert 0 < shares[0] < shares[1] < 1
+            assert_close(
+                source.read(0, slice(0, 4), slice(0, 11), slice(0, 13)), direct(QUERY, KEY)[0]
+            )
 
 
 class TestKept:
@@ -285,6 +308,7 @@ class TestRefused:
                 np.ones(8),
                 r"key must have shape \(layers, heads, K, D\), leading axes optional; got",
             ),
+            ([[1.0, 2.0], [3.0]], "key must be one rectangular array"),
             ([np.ones((2, 13, 8)), np.ones((2, 12, 8))], "all layers of key must have one shape"),
         ],
     )
@@ -292,7 +316,7 @@ class TestRefused:
         with pytest.raises(ValueError, match=message):
             aw.Attention.from_qk(QUERY, key)
 
-    @pytest.mark.parametrize("key", [KEY.astype(int), "keys", None, []])
+    @pytest.mark.parametrize("key", [KEY.astype(int), [[1, 0]], [["a"]], "keys", None, []])
     def test_keys_that_are_none(self, key: Any) -> None:
         with pytest.raises(TypeError, match=r"^key must be"):
             aw.Attention.from_qk(QUERY, key)

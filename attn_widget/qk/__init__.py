@@ -1,6 +1,5 @@
 """Weights from queries and keys: computed for the part that is read, never held as a matrix."""
 
-from .overview import Overview
 from .source import QKSource
 
-__all__ = ["Overview", "QKSource"]
+__all__ = ["QKSource"]

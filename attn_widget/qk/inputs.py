@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ class Vectors:
 
     Args:
         array: An array of 2 to 4 axes, or a list or tuple with one (H, N, D) or (1, H, N, D)
-            array a layer.
+            array a layer; nested lists of floats are an array.
         name: What to call it in messages.
         axis: The letter of its third axis in messages.
 
@@ -33,8 +33,10 @@ class Vectors:
     """
 
     def __init__(self, array: object, name: str, axis: str) -> None:
-        layers = list(array) if isinstance(array, (list, tuple)) else [array]
+        if isinstance(array, (list, tuple)) and array and not any(map(is_array, array)):
+            array = _nested(array, name)
         listed = isinstance(array, (list, tuple))
+        layers = list(cast("list[object]", array)) if listed else [array]
         if not layers or not all(map(is_array, layers)):
             raise TypeError(
                 f"{name} must be an array of shape (layers, heads, {axis}, D), leading axes "
@@ -183,6 +185,13 @@ def _table(array: object, shape: Shape, name: str) -> Table:
     return Table(_detached(array), shape, name)
 
 
+def _nested(numbers: Sequence[object], name: str) -> object:
+    try:
+        return np.asarray(numbers)
+    except ValueError as error:
+        raise ValueError(f"{name} must be one rectangular array: {error}") from None
+
+
 def _detached(array: object) -> object:
     return cast(Any, array).detach() if hasattr(array, "detach") else array
 
@@ -194,7 +203,7 @@ def _whole(value: object, name: str) -> int:
 
 
 def _finite(value: object, name: str) -> float:
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not math.isfinite(cast(float, value)):
         raise ValueError(f"{name} must be a finite number; got {value!r}")
     return float(cast(float, value))

@@ -9,26 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sources import Weights
+from ..overview import Overview
 from .rules import edges_of
 from .sweep import Floats, Head, Progress, Sweep, Tile, following
-
-
-@dataclass(frozen=True)
-class Overview:
-    """One head, pooled: position i of n falls in bin i · bins // n.
-
-    Attributes:
-        max: Largest weight of each cell, (rows, cols); NaN where no query of it has a value.
-        mean: Mean weight of each cell, (rows, cols); NaN likewise.
-        totals: For each key the sum of its weights over all queries that have values, (keys,).
-        entropy: −Σ a ln a of each row of weights in nats, (queries,).
-    """
-
-    max: Weights
-    mean: Weights
-    totals: Weights
-    entropy: Weights
 
 
 class _Pool:
@@ -97,8 +80,8 @@ class _Pool:
         return Overview(
             max=np.where(gone, np.float32(np.nan), self._max),
             mean=np.where(gone, np.nan, self._sum / np.maximum(cells, 1)).astype(np.float32),
-            totals=self._totals.astype(np.float32),
-            entropy=self._entropy.astype(np.float32),
+            totals=self._totals,
+            entropy=self._entropy,
         )
 
 
@@ -121,7 +104,8 @@ def stream_overview(
     """Pool all weights of a head in one pass.
 
     The shares of a block of queries are held until their log-sum-exp is known: then the sums over
-    queries take one more product, not another pass.
+    queries take one more product, not another pass. Queries without value (NaN) count nowhere;
+    cells that have no others are NaN, and so is their entropy.
 
     Args:
         head: The head.
@@ -151,9 +135,10 @@ def stream_overview(
             done = tile.key.stop - tile.key.start if isinstance(tile, Tile) else tile
             if progress.add(done * count):
                 yield progress.share
+        # Taking in a block is the longest single step: it begins a fresh one, and ends it.
+        yield progress.share
         pool.add(block, pooled[::-1], sweep.log_sum_exp())
-        if progress.add(0):
-            yield progress.share
+        yield progress.share
     return pool.overview(), pool.log_sum_exp
 
 

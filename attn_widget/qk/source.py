@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..overview import Overview
 from ..sources import Shape, Weights
 from .arithmetic import FLOOR
 from .inputs import (
@@ -17,7 +18,7 @@ from .inputs import (
     sinks_for,
 )
 from .kept import Kept
-from .overview import Overview, stream_overview
+from .overview import stream_overview
 from .preview import preview
 from .rules import cut
 from .sweep import Floats, Head, stream_log_sum_exp
@@ -123,7 +124,7 @@ class QKSource:
             query: Queries, as a slice of step 1 within bounds; None is all.
 
         Yields:
-            The share that is done, 0 … 1, every 20 ms or so.
+            The share that is done, 0 … 1, about every 20 ms.
 
         Returns:
             One number a query; −inf where all keys are masked.
@@ -155,10 +156,10 @@ class QKSource:
             cols: Columns of the grid, at most as many as keys.
 
         Yields:
-            The share that is done, 0 … 1, every 20 ms or so.
+            The share that is done, 0 … 1, about every 20 ms.
 
         Returns:
-            Max, mean, column totals and row entropy.
+            Max, mean, column totals and row entropy. Queries without value (NaN) count nowhere.
 
         Raises:
             ValueError: If the grid has no cells or is larger than the map.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .arithmetic import FLOOR, Arithmetic, Block
 from .rules import Rules, cut
 
-STEP = 0.02
+STEP = 0.015
 """Seconds of work between two reports of progress."""
 
 _CHUNK = 128
