@@ -132,12 +132,21 @@ export function byRows(grid: Grid, overview: Grid, signed: boolean): Grid {
   });
   const [from, to] = [bounds(grid.rows, grid.height), bounds(overview.rows, overview.height)];
   const full = signed ? ZERO : MOST;
+  let over = 0;
+  const factors = Float64Array.from({ length: grid.height }, (_, row) => {
+    while (over + 1 < overview.height && (to[over + 1] as number) <= (from[row] as number)) over++;
+    return full / (most[over] || full);
+  });
+  return rescaled(grid, (row) => factors[row] as number, signed);
+}
+
+/** Codes against another full value: sizes of codes times a factor of their row. */
+export function rescaled(grid: Grid, factorOf: (row: number) => number, signed: boolean): Grid {
+  const [zero, full] = signed ? [ZERO, ZERO] : [0, MOST];
   const rescale = (codes: Uint16Array): Uint16Array => {
     const scaled = codes.slice();
-    let over = 0;
     for (let row = 0; row < grid.height; row++) {
-      while (over + 1 < overview.height && (to[over + 1] as number) <= (from[row] as number)) over++;
-      const factor = full / (most[over] || full);
+      const factor = factorOf(row);
       for (let at = row * grid.width; at < (row + 1) * grid.width; at++) {
         const code = codes[at] as number;
         if (code > MOST || code === zero) continue;

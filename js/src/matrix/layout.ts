@@ -54,12 +54,15 @@ const LEAST_GUTTER = 94;
 export function layOut({ width, height, rows, cols, rowLabel, colLabel }: LayoutInput): Layout {
   const gutter = Math.ceil(Math.max(LEAST_GUTTER, Math.min(MOST_LABEL, width * 0.27, rowLabel + 14)));
   const room = Math.max(40, Math.min(MOST_PLOT, width - gutter - STRIP - GAP));
-  const plotWidth = Math.max(1, Math.min(room, Math.max(LEAST_SIDE, cols * FIRST_CELL)));
-  const lying = colLabel + 8 <= plotWidth / Math.max(1, cols);
+  const widest = Math.max(1, Math.min(room, Math.max(LEAST_SIDE, cols * FIRST_CELL)));
+  const lying = colLabel + 8 <= widest / Math.max(1, cols);
   const band = lying ? 24 : Math.ceil(Math.min(MOST_STANDING, Math.max(36, colLabel + 12)));
   const above = band + STRIP + GAP;
   const tallest = Math.max(60, (height ?? DEFAULT_HEIGHT + above) - above);
-  const square = (rows * plotWidth) / Math.max(1, cols);
+  const aspect = rows / Math.max(1, cols);
+  // Cells stay square where that leaves most of the width.
+  const plotWidth = aspect < 2 ? Math.max(LEAST_SIDE, Math.min(widest, tallest / aspect)) : widest;
+  const square = aspect * plotWidth;
   const least = Math.max(LEAST_SIDE, Math.min(rows * ROW_ROOM, 240));
   const plotHeight = Math.round(Math.min(tallest, Math.max(least, Math.min(square, rows * FIRST_CELL))));
   const plot = { x: gutter, y: above, width: Math.floor(plotWidth), height: plotHeight };

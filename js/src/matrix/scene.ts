@@ -248,12 +248,7 @@ export class Scene {
     const { plot, gutter } = layout;
     const ratio = paint.ratioNow();
     Object.assign(this.element.style, { width: `${layout.width}px`, height: `${layout.height}px` });
-    Object.assign(this.plot.style, {
-      left: `${plot.x}px`,
-      top: `${plot.y}px`,
-      width: `${plot.width}px`,
-      height: `${plot.height}px`,
-    });
+    occupy(this.plot, plot);
     const inside = { ...plot, x: 0, y: 0 };
     paint.occupy(this.#base, inside, ratio);
     paint.occupy(this.#overlay, inside, ratio);
@@ -266,14 +261,10 @@ export class Scene {
     Object.assign(this.#keyHeading.style, corner(0));
     Object.assign(this.#heading.style, corner(1));
     const { query, key } = source.axes;
-    const { style } = this.#message;
-    Object.assign(style, {
-      left: `${plot.x}px`,
-      width: `${plot.width}px`,
-      top: `${plot.y}px`,
-      height: `${plot.height}px`,
-    });
-    set(this.element, "data-empty", query.count * key.count === 0);
+    const empty = query.count * key.count === 0;
+    set(this.element, "data-empty", empty);
+    occupy(this.#message, empty ? null : plot);
+    if (empty) occupy(this.element, null);
     set(this.plot, "data-zoomed", !lay.isWhole(sight, query.count, key.count));
   }
 
@@ -391,6 +382,18 @@ export class Scene {
       table: this.#table,
       colour: this.#colour,
     });
+  }
+}
+
+/** Give an element a place in CSS pixels; null leaves it to the style sheet. */
+function occupy({ style }: HTMLElement, place: lay.Place | null): void {
+  for (const [name, value] of [
+    ["left", place?.x],
+    ["top", place?.y],
+    ["width", place?.width],
+    ["height", place?.height],
+  ] as const) {
+    style[name] = value === undefined ? "" : `${value}px`;
   }
 }
 

@@ -18,6 +18,7 @@ import {
   maskCausal,
   merging,
   renormalised,
+  rescaled,
   type Strip,
   shownValues,
   stripOf,
@@ -319,11 +320,18 @@ export class Source {
     const causal =
       this.#content?.kind === "weight" && !!overview && whole?.fields.exact !== false && isCausal(overview);
     const row = this.#model.state.scale === "row";
-    const full = Number(finest.fields.full ?? 1);
+    const fullOf = (reply: Reply) => Number(reply.fields.full ?? 1);
+    // The kernel learns of larger weights as it reads: earlier parts follow the largest.
+    const full = Math.max(...distinct.map(fullOf));
+    const recoded = (reply: Reply): Grid => {
+      const factor = Math.sqrt(fullOf(reply) / full);
+      const given = this.#gridOf(reply);
+      return factor === 1 ? given : rescaled(given, () => factor, this.signed);
+    };
     const grids = distinct.map((reply) => {
-      const grid = this.#gridOf(reply);
+      const grid = recoded(reply);
       const shown = causal ? maskCausal(grid, key.count - query.count) : grid;
-      return row && overview ? byRows(shown, overview, this.signed) : shown;
+      return row && whole ? byRows(shown, recoded(whole), this.signed) : shown;
     });
     const strip = (name: string, span: (grid: Grid) => Span, length: number): Strip | null => {
       const reply = [whole, finest].find((one) => one?.arrays[name]);
