@@ -62,23 +62,19 @@ export function setSections(sections: Sections, rise: number, slope: number, ste
   }
 }
 
-/** Where the depth of a column of pixels changes: pairs of (amount, amount × share of the pixel before it). */
-export interface Changes {
-  readonly rises: Float64Array;
-  readonly falls: Float64Array;
-}
+/**
+ * How the depth changes from each pixel of a column to the next: a band that begins within a pixel inks a
+ * part of it, and the rest of the change falls to the next one.
+ */
+export type Changes = Float64Array;
 
-export const blankChanges = (pixels: number): Changes => ({
-  rises: new Float64Array(2 * (pixels + 1)),
-  falls: new Float64Array(2 * (pixels + 1)),
-});
+export const blankChanges = (pixels: number): Changes => new Float64Array(pixels + 2);
 
 /** Notes the changes that `bands` make in a column of pixels. */
 export function addBands(bands: Bands, rise: number, changes: Changes): void {
   const { count, start, reach, mass } = bands;
   const { half, density, unit } = bands.sections;
-  const { rises, falls } = changes;
-  const pixels = rises.length / 2 - 1;
+  const pixels = changes.length - 2;
   for (let i = 0; i < count; i++) {
     const run = reach[i] as number;
     const centre = (start[i] as number) + run * rise;
@@ -90,24 +86,11 @@ export function addBands(bands: Bands, rise: number, changes: Changes): void {
     const high = Math.min(centre + side, pixels);
     const first = low | 0;
     const last = high | 0;
-    rises[2 * first] = (rises[2 * first] as number) + amount;
-    rises[2 * first + 1] = (rises[2 * first + 1] as number) + amount * (low - first);
-    falls[2 * last] = (falls[2 * last] as number) + amount;
-    falls[2 * last + 1] = (falls[2 * last + 1] as number) + amount * (high - last);
+    const begun = amount * (low - first);
+    const ended = amount * (high - last);
+    changes[first] = (changes[first] as number) + amount - begun;
+    changes[first + 1] = (changes[first + 1] as number) + begun;
+    changes[last] = (changes[last] as number) - amount + ended;
+    changes[last + 1] = (changes[last + 1] as number) - ended;
   }
-}
-
-/** Adds the noted changes, summed up, to the depth of the column, and forgets them. */
-export function settle({ rises, falls }: Changes, depth: Float32Array): void {
-  let level = 0;
-  let carried = 0;
-  for (let pixel = 0; pixel < depth.length; pixel++) {
-    const partial = (rises[2 * pixel + 1] as number) - (falls[2 * pixel + 1] as number);
-    level += (rises[2 * pixel] as number) - (falls[2 * pixel] as number) - partial + carried;
-    carried = partial;
-    // Sums of many changes leave a residue of rounding where there is nothing.
-    if (level > 1e-9) depth[pixel] = (depth[pixel] as number) + level;
-  }
-  rises.fill(0);
-  falls.fill(0);
 }

@@ -9,12 +9,12 @@
  * Every line given is drawn, however faint: a thousand strokes that each change no pixel together do.
  * Free of the DOM; runs in a worker or in slices on the page's thread.
  */
-import { addBands, blankChanges, setSections, settle } from "./bands.ts";
+import { addBands, blankChanges, setSections } from "./bands.ts";
 import { parameterAt, riseAt } from "./curve.ts";
-import { createHaze, hazeStep, layFog } from "./haze.ts";
+import { createHaze, layFog } from "./haze.ts";
 import type { Edges, Fog, Geometry, Rgb } from "./scene.ts";
 import { addLines, type Frame, layStrokes } from "./strokes.ts";
-import { addColour, blankSums, writePixels } from "./sums.ts";
+import { addInk, blankSums, writePixels } from "./sums.ts";
 
 /** What there is to draw. */
 export interface Scene {
@@ -116,10 +116,9 @@ function* draw(
 ): Generator<void, void> {
   const frame = frameOf(geometry, viewport, raster);
   const { heads, sections } = yield* layStrokes(edges, geometry, colour, frame);
-  const step = hazeStep(frame, edges.count + (fog ? fog.rows * fog.cols * fog.heads.length : 0));
   const layers = fog ? yield* layFog(fog, geometry, colour, frame) : [];
-  for (const { colour, hazy } of heads) if (hazy.length > 0) layers.push({ colour, bands: hazy });
-  const haze = createHaze(layers, step, frame, (at) => riseOf(frame, at));
+  for (const { colour, hazy } of heads) if (hazy.length > 0) layers.push({ colour, bandsAt: () => hazy });
+  const haze = createHaze(layers, frame, (at) => riseOf(frame, at));
 
   const pixels = frame.across.length;
   const sums = blankSums(pixels);
@@ -140,8 +139,7 @@ function* draw(
     for (const head of heads) {
       for (const lines of head.clear) addLines(lines, frame, at, rise, slope, depth);
       for (const bands of head.faint) addBands(bands, rise, changes);
-      settle(changes, depth);
-      addColour(depth, head.colour, sums);
+      addInk(depth, changes, head.colour, sums);
       yield;
     }
     // Where lines begin or end inside a column, only that part of it is inked.

@@ -2,7 +2,8 @@
  * Fog: the weight of all lines too faint to be drawn one by one. Lines are pooled into blocks of
  * neighbouring queries × neighbouring keys, and each block is spread over the band its lines run in.
  */
-import type { Fog } from "./scene.ts";
+import { gather } from "./edges.ts";
+import type { Edges, Fog, Pool } from "./scene.ts";
 
 /** The block of a position, when `length` positions make `blocks` blocks. Python's `slices.py` has the same. */
 export const blockOf = (position: number, blocks: number, length: number): number =>
@@ -61,51 +62,99 @@ function lastFitting(counts: Uint32Array, limit: number): [bin: number, passed: 
 
 const floatOf = (bits: number): number => new Float32Array(Uint32Array.of(bits).buffer)[0] as number;
 
-/**
- * Pools the lines that are not drawn by themselves.
- *
- * @param strength Strengths of shape (heads, queries, keys); NaN and 0 are no lines.
- * @param heads The head each plane of `strength` belongs to.
- * @param drawn What is drawn by itself: the threshold of `strongest`, or 1 for each such line in an array
- *   of `strength`'s shape.
- * @param rows Blocks along the queries, at most one a position; `cols` the same along the keys.
- * @throws RangeError if an array does not have that many elements.
- */
-export function poolFog(
-  strength: Float32Array,
-  heads: readonly number[],
-  queries: number,
-  keys: number,
-  drawn: number | Uint8Array,
-  rows: number,
-  cols: number,
-): Fog {
-  expectLength("strength", strength.length, heads.length * queries * keys);
-  if (typeof drawn !== "number") expectLength("drawn", drawn.length, strength.length);
-  const blockRows = Math.min(rows, queries);
-  const blockCols = Math.min(cols, keys);
-  const rowOf = Uint32Array.from({ length: queries }, (_, query) => blockOf(query, blockRows, queries));
-  const colOf = Uint32Array.from({ length: keys }, (_, key) => blockOf(key, blockCols, keys));
-  const threshold = typeof drawn === "number" ? drawn : Infinity;
-  const mask = typeof drawn === "number" ? null : drawn;
-
-  const pooled = heads.map((head, plane) => {
-    const sums = new Float32Array(blockRows * blockCols);
-    for (let query = 0; query < queries; query++) {
-      const first = (plane * queries + query) * keys;
-      const block = (rowOf[query] as number) * blockCols;
-      for (let key = 0; key < keys; key++) {
-        const value = strength[first + key] as number;
-        if (!(value > 0 && value < threshold) || mask?.[first + key]) continue;
-        const at = block + (colOf[key] as number);
-        sums[at] = (sums[at] as number) + value;
-      }
-    }
-    return { head, strength: sums };
-  });
-  return { rows: blockRows, cols: blockCols, heads: pooled };
+/** Blocks a side: in the middle, and for either end along its own side and along the other. */
+export interface Blocks {
+  readonly middle: number;
+  readonly fine: number;
+  readonly coarse: number;
 }
 
-function expectLength(name: string, got: number, expected: number): void {
-  if (got !== expected) throw new RangeError(`${name} must have ${expected} elements; got ${got}`);
+/** As `answers.py` pools. */
+export const FOG: Blocks = { middle: 128, fine: 512, coarse: 32 };
+const QUICK: Blocks = { middle: 64, fine: 512, coarse: 12 };
+export const QUICK_LINES = 5_000;
+
+/** Pools lines weaker than `below` into blocks; `sizes` are the numbers of queries and keys. */
+export function poolLines(
+  edges: Edges,
+  below: number,
+  [queries, keys]: readonly [number, number],
+  { middle, fine, coarse }: Blocks,
+): Fog {
+  const pool = (rows: number, cols: number): Pool => {
+    const sums = blankSums(Math.min(rows, queries), Math.min(cols, keys));
+    const rowOf = blocksOf(queries, sums.rows);
+    const colOf = blocksOf(keys, sums.cols);
+    for (let i = 0; i < edges.count; i++) {
+      const strength = edges.strength[i] as number;
+      if (!(strength > 0 && strength < below)) continue;
+      const row = rowOf[edges.query[i] as number] as number;
+      sums.add(edges.head[i] as number, row, colOf[edges.key[i] as number] as number, strength);
+    }
+    return sums.pool();
+  };
+  return { ...pool(middle, middle), ends: { query: pool(fine, coarse), key: pool(coarse, fine) } };
+}
+
+/** The strongest of `edges`, and all the rest as coarse fog: a first picture, soon drawn. */
+export function quickly(
+  edges: Edges,
+  fog: Fog | undefined,
+  sizes: readonly [queries: number, keys: number],
+): { readonly edges: Edges; readonly fog: Fog } {
+  const least = strongest(edges.strength, QUICK_LINES);
+  const strong: number[] = [];
+  edges.strength.forEach((strength, i) => {
+    if (strength >= least) strong.push(i);
+  });
+  const rest = poolLines(edges, least, sizes, QUICK);
+  const { query, key } = rest.ends as Ends;
+  const ends = fog && {
+    query: joined(query, fog.ends?.query ?? fog),
+    key: joined(key, fog.ends?.key ?? fog),
+  };
+  return { edges: gather(edges, strong), fog: fog ? { ...joined(rest, fog), ends } : rest };
+}
+
+type Ends = NonNullable<Fog["ends"]>;
+
+/** `pool` with another one added, whose blocks lie within its own. */
+function joined({ rows, cols, heads }: Pool, other: Pool): Pool {
+  // A pool of nothing has the size of what it joins.
+  const sums = blankSums(Math.min(rows, other.rows), Math.min(cols, other.cols));
+  for (const part of [{ rows, cols, heads }, other]) {
+    const rowOf = blocksOf(part.rows, sums.rows);
+    const colOf = blocksOf(part.cols, sums.cols);
+    for (const { head, strength } of part.heads) {
+      strength.forEach((sum, at) => {
+        const row = rowOf[Math.floor(at / part.cols)] as number;
+        if (sum > 0) sums.add(head, row, colOf[at % part.cols] as number, sum);
+      });
+    }
+  }
+  return sums.pool();
+}
+
+const blocksOf = (length: number, blocks: number): Uint32Array =>
+  Uint32Array.from({ length }, (_, position) => blockOf(position, blocks, length));
+
+function blankSums(rows: number, cols: number) {
+  const heads = new Map<number, Float32Array>();
+  return {
+    rows,
+    cols,
+    add(head: number, row: number, col: number, strength: number): void {
+      let sums = heads.get(head);
+      if (!sums) {
+        sums = new Float32Array(rows * cols);
+        heads.set(head, sums);
+      }
+      const at = row * cols + col;
+      sums[at] = (sums[at] as number) + strength;
+    },
+    pool(): Pool {
+      const found = [...heads].sort(([a], [b]) => a - b);
+      return { rows, cols, heads: found.map(([head, strength]) => ({ head, strength })) };
+    },
+  };
 }

@@ -2,17 +2,18 @@
  * Haze: fog, and faint lines where they are many, as bands. Their picture changes slowly along the lines,
  * so it is computed in some columns of pixels and blended between them.
  */
-import { addBands, type Bands, blankChanges, createSections, setSections, settle } from "./bands.ts";
+import { addBands, type Bands, blankChanges, createSections, setSections } from "./bands.ts";
 import { blockOf } from "./fog.ts";
 import { lineOpacity, lineWidth } from "./ink.ts";
-import type { Fog, Geometry, Rgb } from "./scene.ts";
+import type { Fog, Geometry, Pool, Rgb } from "./scene.ts";
 import { type Frame, isInside } from "./strokes.ts";
-import { addColour, blankSums } from "./sums.ts";
+import { addInk, blankSums } from "./sums.ts";
 
 /** The bands of one head. */
 export interface HazeLayer {
   readonly colour: Rgb;
-  readonly bands: readonly Bands[];
+  /** What is drawn where lines have come `rise` of the way to their keys. */
+  bandsAt(rise: number): readonly Bands[];
 }
 
 /** Haze to be added to columns of pixels in the order of their places along. */
@@ -22,50 +23,72 @@ export interface Haze {
 }
 
 /**
- * Device pixels along from one computed column to the next: 240 columns, or 120 where bands are so many
- * that twice the time would be felt and half the columns won't be seen.
+ * Places along, in device pixels, at which haze is computed: every pixel near the ends, where lines of one
+ * token still lie together, ever fewer towards the middle, where all is blurred. They depend on the content
+ * alone, so that neighbouring windows agree.
  */
-export const hazeStep = ({ query, key }: Frame, bands: number): number =>
-  Math.max(1, Math.abs(key - query) / (bands > 100_000 ? 120 : 240));
+function placesOf({ query, key }: Frame): Float64Array {
+  const [start, end] = [Math.min(query, key), Math.max(query, key)];
+  const length = end - start;
+  const widest = Math.max(1, length / 100);
+  const half: number[] = [];
+  for (let from = 0; from < length / 2; ) {
+    const step = Math.min(widest, Math.max(1, from * GROWTH));
+    half.push(from + step / 2);
+    from += step;
+  }
+  const there = half.map((distance) => start + distance);
+  const back = half.map((distance) => end - distance).reverse();
+  return Float64Array.from([...there, ...back]).sort();
+}
 
-/** Computed columns lie at multiples of `step` in the content, so that neighbouring windows agree. */
+/** Step from one place to the next, as a share of the distance to the nearer end. */
+const GROWTH = 0.05;
+
+/** Draws haze at some places and blends between them. */
 export function createHaze(
   layers: readonly HazeLayer[],
-  step: number,
   frame: Frame,
   riseOf: (at: number) => { rise: number; slope: number },
 ): Haze {
-  const sections = new Set(layers.flatMap(({ bands }) => bands.map((each) => each.sections)));
+  const places = placesOf(frame);
   const pixels = frame.across.length;
   const depth = new Float32Array(pixels);
   const changes = blankChanges(pixels);
-  let held = Number.NEGATIVE_INFINITY;
+  const last = places.length - 1;
+  const placeAt = (index: number) => places[Math.min(last, Math.max(0, index))] as number;
+  /** Number of the place that `after` holds; `before` holds the one before it. */
+  let held = -2;
   let before = blankSums(pixels);
   let after = blankSums(pixels);
 
-  function* compute(cell: number, sums: Float32Array): Generator<void, void> {
-    const { rise, slope } = riseOf((cell + 0.5) * step);
+  function* compute(index: number, sums: Float32Array): Generator<void, void> {
+    const at = placeAt(index);
+    const step = (placeAt(index + 1) - placeAt(index - 1)) / 2;
+    const { rise, slope } = riseOf(at);
     sums.fill(0);
+    const shown = layers.map((layer) => layer.bandsAt(rise));
+    const sections = new Set(shown.flatMap((bands) => bands.map((each) => each.sections)));
     for (const each of sections) setSections(each, rise, slope, step);
-    for (const { bands, colour } of layers) {
-      for (const each of bands) addBands(each, rise, changes);
-      settle(changes, depth);
-      addColour(depth, colour, sums);
+    for (const [i, { colour }] of layers.entries()) {
+      for (const each of shown[i] as readonly Bands[]) addBands(each, rise, changes);
+      addInk(depth, changes, colour, sums);
       yield;
     }
   }
 
   return {
     *addTo(sums, at) {
-      const cell = at / step - 0.5;
-      const near = Math.floor(cell);
-      if (held < near - 1) yield* compute(near, after);
-      if (held < near) {
-        [before, after] = [after, before];
-        yield* compute(near + 1, after);
-        held = near;
+      let next = Math.max(0, held);
+      while (next <= last && placeAt(next) < at) next++;
+      if (held !== next) {
+        if (held === next - 1) [before, after] = [after, before];
+        else yield* compute(next - 1, before);
+        yield* compute(next, after);
+        held = next;
       }
-      const far = cell - near;
+      const [from, to] = [placeAt(next - 1), placeAt(next)];
+      const far = to > from ? (at - from) / (to - from) : 0;
       for (let i = 0; i < sums.length; i++) {
         sums[i] = (sums[i] as number) + (before[i] as number) * (1 - far) + (after[i] as number) * far;
       }
@@ -80,14 +103,30 @@ export function* layFog(
   colour: (head: number) => Rgb,
   frame: Frame,
 ): Generator<void, HazeLayer[]> {
-  const queries = blocksOf(geometry.query, fog.rows, frame);
-  const keys = blocksOf(geometry.key, fog.cols, frame);
-  const layers: HazeLayer[] = [];
-  for (const { head, strength } of fog.heads) {
-    layers.push({ colour: colour(head), bands: [layBlocks(strength, queries, keys, geometry.pitch, frame)] });
+  const pools = [fog, ...(fog.ends ? [fog.ends.query, fog.ends.key] : [])];
+  const laid: Map<number, Bands>[] = [];
+  for (const pool of pools) laid.push(yield* layPool(pool, geometry, frame));
+  return fog.heads.map(({ head }) => {
+    const ways = laid.flatMap((bands) => bands.get(head) ?? []);
+    // Of the same weight pooled in several ways, the one that blurs least there.
+    const blur = ({ sections: { shape } }: Bands, rise: number) =>
+      (shape.atQuery * (1 - rise)) ** 2 + (shape.atKey * rise) ** 2;
+    const bandsAt = (rise: number) => [
+      ways.reduce((best, each) => (blur(each, rise) < blur(best, rise) ? each : best)),
+    ];
+    return { colour: colour(head), bandsAt };
+  });
+}
+
+function* layPool(pool: Pool, geometry: Geometry, frame: Frame): Generator<void, Map<number, Bands>> {
+  const queries = blocksOf(geometry.query, pool.rows, frame);
+  const keys = blocksOf(geometry.key, pool.cols, frame);
+  const bands = new Map<number, Bands>();
+  for (const { head, strength } of pool.heads) {
+    bands.set(head, layBlocks(strength, queries, keys, geometry.pitch, frame));
     yield;
   }
-  return layers;
+  return bands;
 }
 
 /** The tokens of one block: how many, the centre of where they stand, and its variance. */

@@ -43,12 +43,21 @@ export const COMBINED = 0xffff;
 /** Bits of `Edges.mark`. */
 export const Mark = { negative: 1, infinite: 2 } as const;
 
-/** Weight that no single line carries, pooled into blocks and drawn as a haze. */
-export interface Fog {
+/** Weight that no single line carries, pooled into blocks of queries × keys. */
+export interface Pool {
   readonly rows: number;
   readonly cols: number;
   /** One `rows × cols` block a head: summed strength of the lines in the block. */
   readonly heads: readonly { readonly head: number; readonly strength: Float32Array }[];
+}
+
+/** Pooled weight, drawn as a haze. */
+export interface Fog extends Pool {
+  /**
+   * The same weight of the same heads pooled for either end, where lines of one token still lie together:
+   * finely along that side, and coarsely along the other.
+   */
+  readonly ends?: { readonly query: Pool; readonly key: Pool } | undefined;
 }
 
 /**

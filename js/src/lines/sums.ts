@@ -6,17 +6,29 @@ const CHANNELS = 4;
 
 export const blankSums = (pixels: number): Float32Array => new Float32Array(pixels * CHANNELS);
 
-/** Moves `depth` of one colour into the sums and clears it. */
-export function addColour(depth: Float32Array, [red, green, blue]: Rgb, sums: Float32Array): void {
+/**
+ * Adds ink of one colour to the sums, and clears what it came in: `depth`, and the running sum of `changes`
+ * from pixel to pixel.
+ */
+export function addInk(
+  depth: Float32Array,
+  changes: Float64Array,
+  [red, green, blue]: Rgb,
+  sums: Float32Array,
+): void {
+  let level = 0;
   for (let pixel = 0, at = 0; pixel < depth.length; pixel++, at += CHANNELS) {
-    const amount = depth[pixel] as number;
+    level += changes[pixel] as number;
+    // Sums of many changes leave a residue of rounding where there is nothing.
+    const amount = (depth[pixel] as number) + (level > 1e-9 ? level : 0);
     if (amount === 0) continue;
     sums[at] = (sums[at] as number) + amount;
     sums[at + 1] = (sums[at + 1] as number) + amount * red;
     sums[at + 2] = (sums[at + 2] as number) + amount * green;
     sums[at + 3] = (sums[at + 3] as number) + amount * blue;
-    depth[pixel] = 0;
   }
+  depth.fill(0);
+  changes.fill(0);
 }
 
 /**
