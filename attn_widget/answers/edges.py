@@ -168,7 +168,7 @@ def _between_blocks(
     for group in groups:
         drawn, original = np.zeros((1, *size)), np.zeros((1, *size))
         special, missing = 0.0, 0
-        for at in row_blocks(shown, rows, keys):
+        for at in row_blocks(shown, rows, keys * len(group)):
             block = _merged(lines, group, at)
             parts = apply_special(
                 block,

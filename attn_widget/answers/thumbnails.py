@@ -29,6 +29,9 @@ MOST_CELLS: Final = 48
 CHEAP_CELLS: Final = 1 << 24
 """Up to so many weights all are read, beyond only some queries."""
 
+HEAD_CELLS: Final = 1 << 22
+"""Weights read of one head at most, in one step."""
+
 SAMPLED_ROWS: Final = 16
 """Queries read of each head at least."""
 
@@ -52,7 +55,8 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
     codes = np.zeros((count, heads, *size), np.uint16)
     full = np.ones((count, heads), np.float32)
     statistics = np.full((count, heads, len(STATISTICS)), np.nan, np.float32)
-    rows = _rows_read(queries, count * heads * keys)
+    affordable = min(HEAD_CELLS // max(1, keys), CHEAP_CELLS // max(1, count * heads * keys))
+    rows = spread(queries, max(SAMPLED_ROWS, affordable))
     together = max(1, BLOCK_CELLS // max(1, len(rows) * keys))
     done = 0
     for layer in range(count if codes.size else 0):
@@ -106,8 +110,3 @@ def describe_head(weights: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArr
             next_token(weights, rows),
         ]
     )
-
-
-def _rows_read(queries: int, width: int) -> NDArray[np.intp]:
-    """Return the queries to read where each takes ``width`` weights."""
-    return spread(queries, max(SAMPLED_ROWS, CHEAP_CELLS // max(1, width)))

@@ -30,10 +30,10 @@ def entropy(weights: Array) -> Numbers:
         (..., query): 0 where a row is on one key, ``ln n`` where it is even over ``n``.
     """
     magnitude = _magnitude(weights)
-    totals = magnitude.sum(axis=-1, dtype=np.float64)
+    totals = magnitude.sum(axis=-1).astype(np.float64)
     # The logarithm of the smallest number there is stands for that of 0, and counts 0 times.
     logarithms = np.log(np.maximum(magnitude, np.finfo(magnitude.dtype).tiny))
-    terms = np.einsum("...k,...k->...", magnitude, logarithms, dtype=np.float64)
+    terms = np.einsum("...k,...k->...", magnitude, logarithms).astype(np.float64)
     sums = np.where(totals > 0, totals, np.nan)
     return np.asarray(np.maximum(np.log(sums) - terms / sums, 0.0))
 
@@ -109,8 +109,8 @@ def mean_distance(weights: Array, positions: Positions = None) -> Numbers:
     magnitude = _magnitude(weights)
     rows, keys = weights.shape[-2:]
     away = np.abs(_positions(positions, rows)[:, None] - np.arange(keys))
-    totals = magnitude.sum(axis=-1, dtype=np.float64)
-    sums = np.einsum("...qk,qk->...q", magnitude, away.astype(magnitude.dtype), dtype=np.float64)
+    totals = magnitude.sum(axis=-1).astype(np.float64)
+    sums = np.einsum("...qk,qk->...q", magnitude, away.astype(magnitude.dtype)).astype(np.float64)
     return _mean(np.where(totals > 0, sums / np.where(totals > 0, totals, 1), np.nan))
 
 
@@ -150,7 +150,7 @@ def _diagonal(weights: Array, offset: int, positions: Positions) -> Numbers:
     key = _positions(positions, rows) + offset
     inside = np.flatnonzero((key >= 0) & (key < keys))
     on = magnitude[..., inside, key[inside]].sum(axis=-1, dtype=np.float64)
-    total = magnitude.sum(axis=(-2, -1), dtype=np.float64)
+    total = magnitude.sum(axis=-1).sum(axis=-1, dtype=np.float64)
     return np.asarray(np.where(total > 0, on / np.where(total > 0, total, 1), np.nan))
 
 
@@ -161,10 +161,10 @@ def _positions(positions: Positions, rows: int) -> NDArray[np.int64]:
 def _magnitude(weights: Array) -> Array:
     if weights.dtype == np.float16:
         weights = weights.astype(np.float32)
+    # Most weights are magnitudes already; comparisons with NaN are false.
+    if weights.size and weights.min() >= 0 and weights.max() < np.inf:
+        return weights
     magnitude = np.abs(weights)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(magnitude.sum()):
-            return magnitude
     return np.where(np.isfinite(magnitude), magnitude, magnitude.dtype.type(0))
 
 
