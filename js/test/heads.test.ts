@@ -85,7 +85,7 @@ describe("the grid", () => {
   it("flows in the order given, with room for labels", () => {
     const grid = arrange({ ...input, order: reversed(144) });
     expect([...cellsIn(grid, 0, 1)].slice(0, 3)).toEqual([143, 142, 141]);
-    expect(grid.pitch.x).toBeGreaterThanOrEqual(72);
+    expect(grid.pitch.x).toBeGreaterThanOrEqual(80);
     expect(grid.pitch.y - grid.box.height).toBeGreaterThan(14);
     expect(grid.perLayer).toBe(0);
   });
@@ -276,15 +276,16 @@ function slowly({ queries, keys, values }: Weights, head: number): Record<Statis
   const entropy = (row: readonly number[]) =>
     sum(row.map((w) => w / sum(row)).map((p) => (p > 0 ? -p * Math.log(p) : 0)));
   const columns = Array.from({ length: keys }, (_, k) => mean(rows.map((row) => row[k] as number)));
-  const diagonal = (shift: number) => rows.flatMap((row, q) => row[q + shift] ?? []);
-  const far = sum(rows.map((row, q) => sum(row.map((w, k) => w * Math.abs(q - k)))));
+  const all = sum(rows.map(sum));
+  const diagonal = (shift: number) => sum(rows.flatMap((row, q) => row[q + shift] ?? [])) / all;
+  const far = rows.map((row, q) => sum(row.map((w, k) => w * Math.abs(q - k))) / sum(row));
   return {
     entropy: mean(rows.map(entropy)) / Math.log(keys),
     confidence: mean(rows.map((row) => Math.max(...row))),
     sink: Math.max(...columns),
-    distance: far / sum(rows.map(sum)) / keys,
-    previous: mean(diagonal(-1)),
-    next: mean(diagonal(1)),
+    distance: mean(far) / keys,
+    previous: diagonal(-1),
+    next: diagonal(1),
   };
 }
 
@@ -320,14 +321,14 @@ describe("statistics", () => {
     expect([c[1], c[2]]).toEqual([1, 1]);
   });
 
-  it("of nothing are zero", () => {
+  it("of nothing are zero or nothing", () => {
     const found = statisticsOf({
       heads: 1,
       queries: 3,
       keys: 3,
       values: new Float32Array(9).fill(Number.NaN),
     });
-    expect([...found]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect([...found]).toEqual([NaN, 0, 0, NaN, NaN, NaN]);
     expect(
       [...statisticsOf({ heads: 1, queries: 1, keys: 1, values: Float32Array.of(1) })].slice(0, 3),
     ).toEqual([0, 1, 1]);

@@ -32,12 +32,12 @@ export interface Grid {
 }
 
 /** Widths of a cell that zooming steps through. */
-export const PITCHES = [12, 16, 20, 26, 34, 44, 56, 72, 96, 128, 160] as const;
+export const PITCHES = [12, 16, 20, 26, 34, 44, 56, 80, 96, 128, 160] as const;
 const LEAST = PITCHES[0];
 /** Widest cell that nobody asked for. */
 const MOST = 96;
 /** Room that a label such as "L3 H7 0.82" takes. */
-const LABELLED = 72;
+const LABELLED = 80;
 const LABEL_HEIGHT = 15;
 const GUTTER = 32;
 /** Where a layer takes several lines, cells are as large as lets all of them be seen in two screens. */

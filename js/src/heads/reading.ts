@@ -33,3 +33,10 @@ export function chosenPieces(layer: number, chosen: readonly number[], heads: nu
   }
   return [{ text: `layer ${layer}, heads ${chosen.join(", ")}`, strong: true }, { text: " chosen" }];
 }
+
+/** How many heads are here while some are not, then how many match a pattern. */
+export function countText(here: number, total: number, matching: number | null): string {
+  const [all, some] = [total.toLocaleString("en"), here.toLocaleString("en")];
+  if (here < total) return `${some} of ${all} heads are here`;
+  return matching === null ? "" : `${matching.toLocaleString("en")} of ${all} heads`;
+}

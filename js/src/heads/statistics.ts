@@ -1,6 +1,6 @@
 /**
  * Six numbers that say what a head does, and what follows from them: order and pattern. Python's
- * `evidence/statistics.py` computes the same; `tests/wire/statistics.json` holds both to it.
+ * `answers/thumbnails.py` computes the same; `tests/wire/statistics.json` holds both to it.
  */
 
 import type { State } from "../model.ts";
@@ -26,8 +26,8 @@ export const MEANINGS: Readonly<Record<Statistic, string>> = {
   confidence: "mean of the rows' largest weights",
   sink: "largest mean weight that one key receives",
   distance: "mean distance from query to key, as a share of the length",
-  previous: "mean weight on the position before the query",
-  next: "mean weight on the position after the query",
+  previous: "share of the weight on the key just before its query",
+  next: "share of the weight on the key just after its query",
 };
 
 interface Rule {
@@ -66,16 +66,19 @@ export function orderBy(lookup: Lookup, cells: number, statistic: Statistic): In
   return Int32Array.from({ length: cells }, (_, cell) => cell).sort(by);
 }
 
-/** Statistics of every head of a layer, `(heads, 6)`, in the order of `STATISTICS`. */
+/**
+ * Statistics of every head of a layer, `(heads, 6)`, in the order of `STATISTICS`. Missing and infinite
+ * weights count nothing; what can't be said of a head without weight is NaN.
+ */
 export function statisticsOf({ heads, queries, keys, values }: Weights): Float32Array {
   const found = new Float32Array(heads * STATISTICS.length);
   const column = new Float64Array(keys);
   for (let h = 0; h < heads; h++) {
     column.fill(0);
-    let [entropy, confidence, distance, total, previous, next] = [0, 0, 0, 0, 0, 0];
+    let [entropy, confidence, distance, total, previous, next, rows] = [0, 0, 0, 0, 0, 0, 0];
     for (let q = 0; q < queries; q++) {
       const start = (h * queries + q) * keys;
-      let [sum, most, logs] = [0, 0, 0];
+      let [sum, most, logs, away] = [0, 0, 0, 0];
       for (let k = 0; k < keys; k++) {
         const weight = magnitude(values[start + k] as number);
         if (weight === 0) continue;
@@ -83,24 +86,25 @@ export function statisticsOf({ heads, queries, keys, values }: Weights): Float32
         if (weight > most) most = weight;
         logs += weight * Math.log(weight);
         column[k] = (column[k] as number) + weight;
-        distance += weight * Math.abs(q - k);
+        away += weight * Math.abs(q - k);
         if (k === q - 1) previous += weight;
         else if (k === q + 1) next += weight;
       }
       total += sum;
       confidence += most;
-      if (sum > 0) entropy += Math.log(sum) - logs / sum;
+      if (sum === 0) continue;
+      rows++;
+      entropy += Math.max(0, Math.log(sum) - logs / sum);
+      distance += away / sum;
     }
-    const pairs = (shift: number) => Math.max(0, Math.min(queries, keys - shift) - Math.max(0, -shift));
-    const [before, after] = [pairs(-1), pairs(1)];
     found.set(
       [
-        keys > 1 ? entropy / queries / Math.log(keys) : 0,
+        keys > 1 ? entropy / rows / Math.log(keys) : 0,
         confidence / queries,
-        Math.max(...column) / queries,
-        total > 0 ? distance / total / keys : 0,
-        before > 0 ? previous / before : 0,
-        after > 0 ? next / after : 0,
+        column.reduce((largest, sum) => Math.max(largest, sum), 0) / queries,
+        distance / rows / keys,
+        previous / total,
+        next / total,
       ],
       h * STATISTICS.length,
     );
