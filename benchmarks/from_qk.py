@@ -1,7 +1,7 @@
 """How long attention from queries and keys takes at sizes where the matrix could not be held.
 
-Everything runs in this one process; the bound is a matrix product of the same arithmetic, in the
-same blocks, just before and just after.
+Everything runs in this one process. The bound is a matrix product of the same arithmetic in the
+same blocks; it takes turns with what is held against it, so that both meet the same machine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,32 +41,45 @@ def timed(work: Callable[[], T], repeats: int) -> tuple[T, list[float]]:
     return found, seconds
 
 
-def stepped(steps: Generator[float, None, T]) -> tuple[T, float, float]:
-    """What a generator returns, its seconds, and those of its longest step."""
-    start = last = time.perf_counter()
-    longest = 0.0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            now = time.perf_counter()
-            return end.value, now - start, max(longest, now - last)
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-
-
-def product(query: np.ndarray[Any, Any], key: np.ndarray[Any, Any], causal: bool) -> float:
-    """Seconds of q·kᵀ of one head, in the blocks that the overview computes."""
+def products(
+    query: np.ndarray[Any, Any], key: np.ndarray[Any, Any], causal: bool
+) -> Iterator[float]:
+    """q·kᵀ of one head in the blocks that the overview computes; yields the share that is done."""
     rows, keys = NumPyArithmetic.rows, NumPyArithmetic.keys
     room = np.empty((keys, rows), dtype=np.float32)
-    start = time.perf_counter()
+    work = len(query) * len(key) / (2 if causal else 1)
+    done = 0
     for first in range(0, len(query), rows):
         part = query[first : first + rows]
         stop = min(first + rows, len(key)) if causal else len(key)
         for begin in range(0, stop, keys):
             some = key[begin : min(begin + keys, stop)]
             np.matmul(some, part.T, out=room[: len(some), : len(part)])
-    return time.perf_counter() - start
+        done += len(part) * stop
+        yield done / work
+
+
+def against(
+    steps: Generator[float, None, T], bound: Iterator[float]
+) -> tuple[T, float, float, float]:
+    """What a generator returns, its seconds, those of its longest step, and those of the bound."""
+    seconds = longest = bound_seconds = bound_share = 0.0
+    while True:
+        start = time.perf_counter()
+        try:
+            share = next(steps)
+        except StopIteration as end:
+            share, found, over = 1.0, end.value, True
+        else:
+            over = False
+        took = time.perf_counter() - start
+        seconds, longest = seconds + took, max(longest, took)
+        start = time.perf_counter()
+        while bound_share < share and (next_share := next(bound, None)) is not None:
+            bound_share = next_share
+        bound_seconds += time.perf_counter() - start
+        if over:
+            return found, seconds, longest, bound_seconds
 
 
 def measure(tokens: int, heads: int, depth: int, grid: int, causal: bool) -> dict[str, Any]:
@@ -98,20 +111,22 @@ def measure(tokens: int, heads: int, depth: int, grid: int, causal: bool) -> dic
     everything = slice(0, tokens)
     shown = timed(lambda: source.preview(0, 0, everything, everything, grid, grid), 3)
     note(f"preview {grid} × {grid}", shown[1])
-    bound = product(query[0, 0], key[0, 0], causal)
-    note("matrix product of one head, before", [bound])
-    overview, seconds, longest = stepped(source.overview(0, 0, grid, grid))
-    note(f"overview {grid} × {grid} of one head", [seconds], longest_step=longest)
-    bound = (bound + product(query[0, 0], key[0, 0], causal)) / 2
-    note("matrix product of one head, mean", [bound])
+
+    def bound() -> Iterator[float]:
+        return products(query[0, 0], key[0, 0], causal)
+
+    overview, seconds, longest, product = against(source.overview(0, 0, grid, grid), bound())
+    note(f"overview {grid} × {grid} of one head", [seconds], product=product, longest_step=longest)
+    note("matrix product of one head, meanwhile", [product])
     note("column, log-sum-exp known", timed(lambda: attention[0, 0, :, next(places)], 5)[1])
-    _, streamed, longest_lse = stepped(source.log_sum_exp(0, 2))
-    note("log-sum-exp of one head", [streamed], longest_step=longest_lse)
+    _, streamed, step, other = against(source.log_sum_exp(0, 2), bound())
+    note("log-sum-exp of one head", [streamed], product=other, longest_step=step)
+    note("matrix product of one head, meanwhile", [other])
     note("column, first read", timed(lambda: attention[0, 3, :, middle], 1)[1])
     np.testing.assert_allclose(overview.totals.sum(), tokens, rtol=1e-5)
     correlation = np.corrcoef(shown[0][0].ravel(), overview.mean.ravel())[0, 1]
-    print(f"overview: {seconds / bound:.2f} × the product; longest step {longest * 1e3:.0f} ms")
-    print(f"log-sum-exp: {streamed / bound:.2f} × the product")
+    print(f"overview: {seconds / product:.2f} × the product; longest step {longest * 1e3:.0f} ms")
+    print(f"log-sum-exp: {streamed / other:.2f} × the product")
     print(f"preview against overview (means): correlation {correlation:.2f}")
     return {
         "tokens": tokens,
@@ -122,7 +137,7 @@ def measure(tokens: int, heads: int, depth: int, grid: int, causal: bool) -> dic
         "machine": platform.machine(),
         "numpy": np.__version__,
         "load": os.getloadavg(),
-        "overview_to_product": seconds / bound,
+        "overview_to_product": seconds / product,
         "preview_correlation": float(correlation),
         "full_map_gib": 4 * heads * tokens**2 / 2**30,
         "rows": rows,

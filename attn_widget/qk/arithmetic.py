@@ -84,13 +84,13 @@ class Arithmetic(Protocol):
 class NumPyArithmetic:
     """Arithmetic of NumPy in float32 or float64.
 
-    A block of 256 queries × 4,096 keys is 4 MiB in float32: several passes over it stay in a
+    A block of 512 queries × 2,048 keys is 4 MiB in float32: several passes over it stay in a
     processor's cache.
     """
 
-    rows = 256
-    keys = 4096
-    held = 1 << 25
+    rows = 512
+    keys = 2048
+    held = 1 << 26
 
     def __init__(self, dtype: type[np.floating[Any]]) -> None:
         self._dtype = np.dtype(dtype)
@@ -165,9 +165,9 @@ class NumPyArithmetic:
 class TensorArithmetic:
     """Arithmetic of the methods of PyTorch's tensors, on the device of one of them."""
 
-    rows = 256
-    keys = 4096
-    held = 1 << 25
+    rows = 512
+    keys = 2048
+    held = 1 << 26
 
     def __init__(self, like: object, dtype: type[np.floating[Any]]) -> None:
         tensor = cast(Any, like).detach()[..., :0, :0].reshape(0)

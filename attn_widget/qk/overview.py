@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,8 @@ class _Pool:
         inner = edges[self._bins[1][key.start] + 1 : self._bins[1][key.stop - 1] + 1]
         return [0, *(edge - key.start for edge in inner), key.stop - key.start]
 
-    def add(self, query: slice, tiles: Sequence[_Pooled], log_sum_exp: Floats) -> None:
-        """Take in some queries, their tiles in the order of keys."""
+    def add(self, query: slice, tiles: Sequence[_Pooled], log_sum_exp: Floats) -> Iterator[None]:
+        """Take in some queries, their tiles in the order of keys; a step a tile."""
         self.log_sum_exp[query] = log_sum_exp
         missing = np.isnan(log_sum_exp)
         rows = self._bins[0][query]
@@ -61,6 +61,7 @@ class _Pool:
                 weight = tile.sums.sum(axis=0, dtype=np.float64)
                 spread = tile.paired + (tile.reference - norm) * weight
                 self._entropy[query] -= spread * factor
+            yield
         columns = np.concatenate([tile.columns for tile in tiles])
         where = np.ix_(np.unique(rows), np.unique(columns))
         self._max[where] = np.maximum(
@@ -135,9 +136,9 @@ def stream_overview(
             done = tile.key.stop - tile.key.start if isinstance(tile, Tile) else tile
             if progress.add(done * count):
                 yield progress.share
-        # Taking in a block is the longest single step: it begins a fresh one, and ends it.
-        yield progress.share
-        pool.add(block, pooled[::-1], sweep.log_sum_exp())
+        for _ in pool.add(block, pooled[::-1], sweep.log_sum_exp()):
+            if progress.add(0):
+                yield progress.share
         yield progress.share
     return pool.overview(), pool.log_sum_exp
 
