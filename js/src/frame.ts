@@ -8,10 +8,14 @@ import { filterSummary, Options } from "./controls/options.ts";
 import { h, set, setText } from "./dom.ts";
 import { composePicture } from "./export/compose.ts";
 import type { Picture } from "./export/picture.ts";
+import headsCss from "./heads/heads.css?inline";
+import { HeadsView } from "./heads/view.ts";
 import { createLifetime, type Lifetime, on } from "./lifetime.ts";
 import type { Piece } from "./lines/reading.ts";
 import type { Hovered } from "./lines/telling.ts";
 import { LinesView } from "./lines/view.ts";
+import matrixCss from "./matrix/matrix.css?inline";
+import { MatrixView } from "./matrix/view.ts";
 import type { Model } from "./model.ts";
 import { VERSION } from "./protocol.ts";
 import type { Store } from "./store.ts";
@@ -27,7 +31,7 @@ const GAP = 24;
 
 type Make = new (model: Model, store: Store, around: Surroundings, lifetime: Lifetime) => View;
 
-const VIEWS: Readonly<Record<ViewName, Make>> = { lines: LinesView, matrix: LinesView, heads: LinesView };
+const VIEWS: Readonly<Record<ViewName, Make>> = { lines: LinesView, matrix: MatrixView, heads: HeadsView };
 
 /** What a view said last. */
 interface Told {
@@ -112,7 +116,7 @@ class Frame {
       this.#views,
       this.#live,
     );
-    shadow.append(h("style", {}, css), this.#root);
+    shadow.append(h("style", {}, css + matrixCss + headsCss), this.#root);
     host.append(outer);
     lifetime.onEnd(() => outer.remove());
 
