@@ -103,9 +103,15 @@ def layer_full_value(
     large = heads * queries * keys * 4 > FULL_VALUE_BYTES
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
-    if 0 in attention.shape:
-        return 1.0
-    return max(full_value(attention[layer, head, :, :], attention.kind) for head in range(heads))
+    largest = np.zeros(heads, np.float32)
+    for head in range(heads if queries and keys else 0):
+        weights = attention.source.read(layer, slice(head, head + 1), *_everywhere(attention))
+        largest[head] = np.abs(weights[np.isfinite(weights)]).max(initial=0.0)
+    return full_value(largest, attention.kind)
+
+
+def _everywhere(attention: Attention) -> tuple[slice, slice]:
+    return slice(0, attention.shape[2]), slice(0, attention.shape[3])
 
 
 def read_rows(

@@ -61,7 +61,7 @@ def row_blocks(attention: Attention, rows: NDArray[np.intp], width: int) -> list
         width: weights that are read for a query.
     """
     step = max(1, BLOCK_CELLS // width)
-    chunk = int(getattr(attention.source, "chunk_rows", 0) or 0)
+    chunk = _chunk_rows(attention)
     if chunk > 1 and chunk * width <= CHUNK_CELLS:
         step = max(step // chunk, 1) * chunk
         cuts = np.searchsorted(rows, np.arange(0, attention.shape[2], step)[1:])
@@ -76,7 +76,17 @@ def read_queries(
 
     It may share memory with the map.
     """
-    first, last = int(rows[0]), int(rows[-1])
-    if last - first + 1 == len(rows):
-        return attention.source.read(layer, heads, slice(first, last + 1), cols)
-    return attention.select(queries=rows.tolist())[layer, heads, :, cols]
+    chunk = _chunk_rows(attention)
+    apart = np.diff(rows // chunk) > 0 if chunk > 1 else np.diff(rows) > 1
+    runs = np.split(rows, np.flatnonzero(apart) + 1)
+    blocks = []
+    for run in runs:
+        span = slice(int(run[0]), int(run[-1]) + 1)
+        block = attention.source.read(layer, heads, span, cols)
+        blocks.append(block if len(run) == block.shape[1] else block[:, run - run[0]])
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+
+def _chunk_rows(attention: Attention) -> int:
+    """Return how many queries are stored together, and therefore read together."""
+    return max(1, int(getattr(attention.source, "chunk_rows", 1) or 1))
