@@ -1,4 +1,5 @@
 /** Heads at a glance: where thumbnails stand, what they hold, and the numbers they are sorted by. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { choose, chosenHeads, opensIn } from "../src/heads/chosen.ts";
 import { Painter, spans } from "../src/heads/draw.ts";
@@ -14,11 +15,14 @@ import {
 } from "../src/heads/layout.ts";
 import { chosenPieces, headPieces } from "../src/heads/reading.ts";
 import { matches, orderBy, STATISTICS, type Statistic, statisticsOf } from "../src/heads/statistics.ts";
-import { INFINITE, MASKED, MISSING, thumbnailOf, weightOf } from "../src/heads/thumbnails.ts";
+import { codeOf, INFINITE, MASKED, MISSING, thumbnailOf, weightOf } from "../src/heads/thumbnails.ts";
 import { plain } from "../src/lines/reading.ts";
 import type { State } from "../src/model.ts";
 import type { Weights } from "../src/store.ts";
 import { attention, random } from "./fakes.ts";
+
+const wire = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../../tests/wire/${name}`, import.meta.url), "utf8")) as T;
 
 const input = { width: 780, layers: 12, heads: 12, order: null, aspect: 1, pitch: null };
 const reversed = (cells: number) => Int32Array.from({ length: cells }, (_, i) => cells - 1 - i);
@@ -186,6 +190,13 @@ describe("a thumbnail", () => {
     }
   });
 
+  it("has the codes that Python writes", () => {
+    type Case = { values: (number | string)[]; full: number; signed: boolean; bytes: number[] };
+    for (const { values, full, signed, bytes } of wire<Case[]>("codes.json")) {
+      expect(values.map((value) => codeOf(Number(value), full, signed))).toEqual(bytes);
+    }
+  });
+
   it("knows its largest finite magnitude", () => {
     const values = Float32Array.from([0.5, Infinity, -3, Number.NaN]);
     expect(thumbnailOf({ heads: 1, queries: 2, keys: 2, values }, 0, 2, 2, false).full).toBe(3);
@@ -303,6 +314,21 @@ describe("statistics", () => {
       const wanted = slowly(weights, head);
       STATISTICS.forEach((name, i) => {
         expect([name, found[head * 6 + i]]).toEqual([name, expect.closeTo(wanted[name], 5)]);
+      });
+    }
+  });
+
+  it("are those of Python", () => {
+    type Numbers = (number | string)[];
+    type Case = { shape: [number, number, number]; weights: Numbers; names: string[]; statistics: Numbers[] };
+    for (const { shape, weights, names, statistics } of wire<Case[]>("statistics.json")) {
+      const [heads, queries, keys] = shape;
+      expect(names).toEqual([...STATISTICS]);
+      const found = statisticsOf({ heads, queries, keys, values: Float32Array.from(weights, Number) });
+      statistics.flat().forEach((value, i) => {
+        const wanted = Number(value);
+        const close = Number.isNaN(wanted) ? NaN : expect.closeTo(wanted, 5);
+        expect([shape, names[i % 6], found[i]]).toEqual([shape, names[i % 6], close]);
       });
     }
   });

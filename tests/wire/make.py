@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_widget import Attention, Tokens
+from attn_widget.answers.thumbnails import STATISTICS, describe_head
 from attn_widget.axes import word_runs
 from attn_widget.codec import pack
 from attn_widget.codes import BYTES, WORDS, encode
@@ -378,6 +379,40 @@ def array_files() -> dict[str, bytes]:
     return files
 
 
+# --- statistics -------------------------------------------------------------------------------
+
+
+def statistics_cases() -> list[Case]:
+    """Make heads with the numbers that the heads view sorts them by."""
+    odd = softmax_map(1, 5, 6, seed=4)
+    odd[0, 1] = NAN
+    odd[0, 2, :3] = [NAN, INF, -INF]
+    odd[0, 3] = 0.0
+    maps = [
+        softmax_map(3, 7, 7, seed=1),
+        softmax_map(2, 4, 9, seed=2),
+        softmax_map(2, 9, 4, seed=3),
+        odd,
+        -softmax_map(1, 3, 3, seed=5),
+        np.eye(6, k=-1, dtype=np.float32)[None],
+        np.full((1, 5, 8), 1 / 8, np.float32),
+        np.zeros((1, 4, 4), np.float32),
+        np.ones((1, 3, 1), np.float32),
+    ]
+    return [
+        {
+            "shape": list(weights.shape),
+            "weights": [number(value) for value in weights.flat],
+            "names": list(STATISTICS),
+            "statistics": [
+                [number(np.float32(n)) for n in describe_head(head, np.arange(weights.shape[1]))]
+                for head in weights
+            ],
+        }
+        for weights in maps
+    ]
+
+
 def as_text(cases: list[Case]) -> bytes:
     """Write cases as JSON, one a line."""
     lines = ",\n".join(f" {json.dumps(case, allow_nan=False)}" for case in cases)
@@ -389,6 +424,7 @@ def make() -> dict[str, bytes]:
     return {
         "edges.json": as_text(edges_cases()),
         "codes.json": as_text(codes_cases()),
+        "statistics.json": as_text(statistics_cases()),
         "strength.json": as_text(strength_cases()),
         "words.json": as_text(words_cases()),
         **array_files(),

@@ -50,17 +50,19 @@ export function thumbnailOf(
     }
   }
   const codes = Uint8Array.from(cells, (weight, at) =>
-    Number.isNaN(weight) ? (masked[at] ? MASKED : MISSING) : codeOf(weight, full, signed),
+    Number.isNaN(weight) && masked[at] ? MASKED : codeOf(weight, full, signed),
   );
   return { rows, columns, codes, full };
 }
 
 /** Codes are roots, so that small weights keep a code of their own; 0, or 125, is for nothing but zero. */
-function codeOf(weight: number, full: number, signed: boolean): number {
+export function codeOf(weight: number, full: number, signed: boolean): number {
+  if (Number.isNaN(weight)) return MISSING;
+  if (weight === -Infinity) return MASKED;
+  if (weight === Infinity) return INFINITE;
   const size = Math.abs(weight);
-  if (size === Infinity) return INFINITE;
   const steps = signed ? ZERO : STEPS;
-  const code = size === 0 ? 0 : Math.max(1, Math.round(steps * Math.sqrt(size / full)));
+  const code = size === 0 ? 0 : Math.min(steps, Math.max(1, Math.round(steps * Math.sqrt(size / full))));
   return signed ? ZERO + Math.sign(weight) * code : code;
 }
 

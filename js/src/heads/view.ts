@@ -173,12 +173,11 @@ export class HeadsView implements View {
   #listen(lifetime: Lifetime): void {
     const { signal } = lifetime;
     const { grid, scroller } = this.#sight;
-    const under = (event: MouseEvent) => this.#sight.under(event);
     const adds = ({ shiftKey, ctrlKey, metaKey }: MouseEvent) => shiftKey || ctrlKey || metaKey;
-    on(grid, "pointermove", (event) => this.#setHover(under(event)), signal);
+    on(grid, "pointermove", (event) => this.#setHover(this.#sight.under(event)), signal);
     on(grid, "pointerleave", () => this.#setHover(-1), signal);
-    on(grid, "click", (event) => this.#choose(under(event), adds(event)), signal);
-    on(grid, "dblclick", (event) => this.#open(under(event)), signal);
+    on(grid, "click", (event) => this.#choose(this.#sight.under(event), adds(event)), signal);
+    on(grid, "dblclick", (event) => this.#open(this.#sight.under(event)), signal);
     on(grid, "keydown", (event) => this.#keyed(event), signal);
     const focus = (focused: boolean) => {
       this.#focused = focused;
