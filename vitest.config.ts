@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { viteWorkerScript } from "./js/worker-plugin.mjs";
 
 const SYSTEM_CHROMIUM = "/usr/bin/chromium";
 
@@ -20,6 +21,7 @@ const quiet = [
 ];
 
 export default defineConfig({
+  plugins: [viteWorkerScript],
   test: {
     projects: [
       {

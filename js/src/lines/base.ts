@@ -1,12 +1,10 @@
-/** The still base picture: composited in slices, and left alone by every hover. */
+/** The still base picture: drawn as a whole, and left alone by every hover. */
 
 import { h } from "../dom.ts";
 import type { Lifetime } from "../lifetime.ts";
-import { type Composite, createComposite, type Scene } from "./composite.ts";
-import { begin, pixelRatio, strokeLinks, type Window } from "./draw.ts";
-
-/** Time spent on the picture at a stretch: while it is the first nothing else waits. */
-const SLICE_MS = { first: 40, later: 10 };
+import type { Raster, Scene } from "./composite.ts";
+import { begin, pixelRatio, strokeEdges, strokeLinks, strokesTell, type Window } from "./draw.ts";
+import { Painter } from "./painter.ts";
 
 export interface BaseScene extends Scene {
   readonly links: readonly (readonly [query: number, key: number])[];
@@ -14,15 +12,13 @@ export interface BaseScene extends Scene {
 
 export class BasePicture {
   readonly canvas = h("canvas", { class: "base", role: "img", "aria-label": "attention lines" });
-  readonly #lifetime: Lifetime;
+  readonly #painter: Painter;
   readonly #painted: () => void;
-  #drawing: Composite | undefined;
-  #drawn = false;
   #key = "";
   #window: Window | undefined;
 
   constructor(lifetime: Lifetime, painted: () => void) {
-    this.#lifetime = lifetime;
+    this.#painter = new Painter(lifetime);
     this.#painted = painted;
   }
 
@@ -42,27 +38,26 @@ export class BasePicture {
     this.#key = full;
     this.#window = window;
     const made = scene();
-    const drawing = createComposite(made, { ...window, ratio });
-    this.#drawing = drawing;
-    const proceed = () => {
-      if (this.#drawing !== drawing) return;
-      if (!drawing.step(this.#drawn ? SLICE_MS.later : SLICE_MS.first)) {
-        this.#lifetime.after(0, proceed);
-        return;
+    const put = (draw: (context: CanvasRenderingContext2D) => void, final: boolean) => {
+      const context = begin(this.canvas, window, ratio);
+      if (context) {
+        draw(context);
+        strokeLinks(context, made.links, made.geometry, getComputedStyle(this.canvas).color);
       }
-      this.#drawn ||= complete;
-      this.#drawing = undefined;
-      this.#put(drawing, made, window, ratio);
-      if (complete) this.#painted();
+      if (complete && final) this.#painted();
     };
-    proceed();
+    if (!made.fog && strokesTell(made.edges, made.geometry)) {
+      this.#painter.stop();
+      put((context) => strokeEdges(context, made.edges, made.geometry, made.colour, Infinity), true);
+      return;
+    }
+    this.#painter.paint(made, { ...window, ratio }, (raster, final) =>
+      put((context) => putRaster(context, raster), final),
+    );
   }
+}
 
-  #put({ raster }: Composite, { links, geometry }: BaseScene, window: Window, ratio: number): void {
-    const context = begin(this.canvas, window, ratio);
-    const { width, height, data } = raster;
-    if (!context || width === 0 || height === 0) return;
-    context.putImageData(new ImageData(data, width, height), 0, 0);
-    strokeLinks(context, links, geometry, getComputedStyle(this.canvas).color);
-  }
+/** Pixels come as they are, whatever the scale of the canvas. */
+export function putRaster(context: CanvasRenderingContext2D, { width, height, data }: Raster): void {
+  if (width > 0 && height > 0) context.putImageData(new ImageData(data, width, height), 0, 0);
 }

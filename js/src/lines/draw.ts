@@ -49,6 +49,33 @@ export function begin(
   return context;
 }
 
+/** Up to so many lines strokes are sooner drawn than added up. */
+const MOST_STROKES = 2_000;
+/** Up to so many lines, and so much ink, a pixel across the lines, rounding after every stroke doesn't show. */
+const MOST_DENSE = 1.25;
+const MOST_INK = 0.3;
+
+/**
+ * Whether strokes give the picture that adding up does: few lines of one colour, whose order then doesn't
+ * matter, all strong enough to change a pixel and not so many on top of each other that rounding shows.
+ */
+export function strokesTell({ count, head, query, key, strength }: Edges, geometry: Geometry): boolean {
+  if (count > MOST_STROKES) return false;
+  let ink = 0;
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < count; i++) {
+    if (head[i] !== head[0]) return false;
+    const share = strength[i] as number;
+    ink += lineOpacity(share) * lineWidth(share, geometry.pitch);
+    const ends = [geometry.query[query[i] as number] as number, geometry.key[key[i] as number] as number];
+    low = Math.min(low, ...ends);
+    high = Math.max(high, ...ends);
+  }
+  const room = Math.max(high - low, geometry.pitch);
+  return count <= MOST_DENSE * room && ink <= MOST_INK * room;
+}
+
 /**
  * Stroke lines one by one, weak ones first so that strong ones stay on top, and at most the `most`
  * strongest. Lines too faint to change a pixel are skipped.

@@ -2,13 +2,13 @@
 
 import { h } from "../dom.ts";
 import { type Lifetime, whenCalm } from "../lifetime.ts";
-import { createComposite } from "./composite.ts";
+import { putRaster } from "./base.ts";
 import { begin, pixelRatio, strokeEdges, strokeLinks, type Window } from "./draw.ts";
+import { Painter } from "./painter.ts";
 import type { Edges, Geometry, Rgb } from "./scene.ts";
 
 /** Lines that are stroked at once; where there are more, all are added up when nothing has changed a while. */
 const MOST_STROKES = 3000;
-const SLICE_MS = 6;
 
 export interface FocusScene {
   readonly edges: Edges;
@@ -20,18 +20,19 @@ export interface FocusScene {
 
 export class FocusPicture {
   readonly canvas = h("canvas", { class: "overlay", "aria-hidden": "true" });
-  readonly #lifetime: Lifetime;
+  readonly #painter: Painter;
   readonly #exactly: () => void;
   #scene: FocusScene | undefined;
   #blank = true;
 
   constructor(lifetime: Lifetime) {
-    this.#lifetime = lifetime;
+    this.#painter = new Painter(lifetime);
     this.#exactly = whenCalm(lifetime, () => this.#composite());
   }
 
   clear(window: Window): void {
     this.#scene = undefined;
+    this.#painter.stop();
     if (this.#blank) return;
     begin(this.canvas, window, pixelRatio(window));
     this.#blank = true;
@@ -41,6 +42,7 @@ export class FocusPicture {
     const { edges, geometry, window, colour } = scene;
     const context = begin(this.canvas, window, pixelRatio(window));
     this.#scene = undefined;
+    this.#painter.stop();
     if (!context) return;
     this.#blank = false;
     if (!strokeEdges(context, edges, geometry, colour, MOST_STROKES)) {
@@ -50,26 +52,19 @@ export class FocusPicture {
     this.#strokeLinks(context, scene);
   }
 
-  /** Add all lines up, in slices that let the next hover through; whatever is drawn since ends it. */
+  /** Add all lines up, unless something else is drawn meanwhile. */
   #composite(): void {
     const scene = this.#scene;
     if (!scene) return;
     const { window } = scene;
     const ratio = pixelRatio(window);
-    const drawing = createComposite(scene, { ...window, ratio });
-    const proceed = () => {
-      if (this.#scene !== scene) return;
-      if (!drawing.step(SLICE_MS)) {
-        this.#lifetime.after(0, proceed);
-        return;
-      }
+    this.#painter.paint(scene, { ...window, ratio }, (raster, final) => {
+      if (this.#scene !== scene || !final) return;
       const context = begin(this.canvas, window, ratio);
       if (!context) return;
-      const { width, height, data } = drawing.raster;
-      context.putImageData(new ImageData(data, width, height), 0, 0);
+      putRaster(context, raster);
       this.#strokeLinks(context, scene);
-    };
-    proceed();
+    });
   }
 
   #strokeLinks(context: CanvasRenderingContext2D, { links, geometry }: FocusScene): void {
