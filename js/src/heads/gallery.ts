@@ -137,7 +137,8 @@ export class Gallery {
       const fields = { layers: [first, last], size: [rows, columns] };
       const reply = slices.get("thumbnails", fields);
       if (!reply) {
-        slices.want(SLOT, "thumbnails", fields);
+        const hold = last - first === content.layers && columns === this.#held[1];
+        slices.want(SLOT, "thumbnails", fields, { hold });
         return;
       }
       for (let at = first; at < last; at++) this.#sheets[at] = this.#read(reply, at - first, columns);

@@ -121,9 +121,7 @@ export class HeadsView implements View {
     this.#redraw();
   }
 
-  refresh(): void {
-    this.#redraw();
-  }
+  refresh = (): void => this.#redraw();
 
   /** Make thumbnails larger (1) or smaller (−1). */
   zoom(direction: 1 | -1): void {
@@ -434,10 +432,11 @@ export class HeadsView implements View {
     return chosenHeads(state, heads).map((head) => [state.layer * heads + head, head]);
   }
 
-  /** All layers, those in sight first. */
+  /** All layers: the one shown, those in sight, the others. */
   #layersBySight({ layers, heads }: Content): number[] {
     const inSight = Array.from(this.#sight.cells, (cell) => Math.floor(cell / heads));
-    return [...new Set([...inSight, ...Array(layers).keys()])];
+    const shown = Math.min(layers - 1, this.#model.state.layer);
+    return [...new Set([shown, ...inSight, ...Array(layers).keys()])];
   }
 
   /** Pixels that a thumbnail is wide. */
