@@ -118,18 +118,22 @@ def _focus(request: Request, size: tuple[int, int]) -> Focus | None:
     return side, sorted(set(positions("focus", given.get("positions") or (), length)))
 
 
-def _alone(filters: Filter, side: str) -> bool:
+def _alone(attention: Attention, filters: Filter, side: str) -> bool:
     """Return whether the filters decide about the lines of a position without all the others."""
     across = "attended_by" if side == "query" else "attends_to"
     if filters.direction == across and (filters.ranks or filters.scale == "row"):
         return False
-    return side == "query" or filters.special != "renormalise"
+    if filters.special != "renormalise":
+        return True
+    # Rows are renormalised wherever there is anything special, be it another query.
+    queries, keys = bool(attention.queries.special), bool(attention.keys.special)
+    return keys or not queries if side == "query" else not (keys or queries)
 
 
 def _read(lines: Lines) -> int:
     """Return how many weights of a head have to be read."""
     queries, keys = lines.shown.shape[2:]
-    if lines.focus is None or not _alone(lines.filters, lines.focus[0]):
+    if lines.focus is None or not _alone(lines.shown, lines.filters, lines.focus[0]):
         return queries * keys
     return len(lines.focus[1]) * (keys if lines.focus[0] == "query" else queries)
 
@@ -140,7 +144,7 @@ def _focused(lines: Lines) -> Iterator[Edges]:
         yield from edge_parts(shown, layer, heads, filters, full=lines.full)
         return
     side, at = lines.focus
-    if not _alone(filters, side):
+    if not _alone(shown, filters, side):
         yield from edge_parts(shown, layer, heads, filters, full=lines.full, only=lines.focus)
         return
     part = shown.select(queries=at) if side == "query" else shown.select(keys=at)
