@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,9 @@ class HeadsState:
     colormap: str = "auto"
     theme: str = "light"
 
+
+PictureState: TypeAlias = LinesState | MatrixState | HeadsState
+"""What a still picture depends on, beside the map: the state of one view."""
 
 ROWS_LIMIT: Final = 1_000_000
 """Most rows that a list of them holds; 32 heads of 512 tokens have eight times as many."""

@@ -9,7 +9,8 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from ..attention import Attention
-from ..selection import LinesState
+from ..selection import HeadsState, LinesState, MatrixState, PictureState
+from .matrix_scene import read_matrix
 from .reading import answer, plain
 from .scene import read_scene
 
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Snapshot", "describe_picture", "plot_lines", "png_metadata", "render_png"]
+__all__ = [
+    "Snapshot",
+    "describe_picture",
+    "plot_heads",
+    "plot_lines",
+    "plot_matrix",
+    "plot_picture",
+    "png_metadata",
+    "render_png",
+]
 
 
 def plot_lines(attention: Attention, state: LinesState, ax: Axes | None = None) -> Figure:
@@ -35,31 +45,85 @@ def plot_lines(attention: Attention, state: LinesState, ax: Axes | None = None) 
     Returns:
         The new figure, or the one that ``ax`` belongs to.
     """
-    from .canvas import draw_on, figure_of
-    from .drawing import lines_picture
-
-    picture = lines_picture(read_scene(attention, state))
-    return figure_of(picture) if ax is None else draw_on(ax, picture)
+    return plot_picture(attention, state, ax)
 
 
-def render_png(attention: Attention, state: LinesState) -> bytes:
-    """Return the lines view of a map as a PNG of at most about 150 kB.
+def plot_matrix(attention: Attention, state: MatrixState, ax: Axes | None = None) -> Figure:
+    """Draw the matrix view of a map with Matplotlib, for papers.
 
-    It has two pixels a CSS pixel; fewer, and fewer colours, where many lines would make it larger.
-    Beyond 600 lines the faintest are drawn together, as haze.
+    Text stays text in vector formats; cells are an image with sharp edges, of at most 600 × 600
+    cells. Of maps that take long to read, evenly spaced queries are drawn, and the picture says so.
+
+    Args:
+        attention: the map.
+        state: what is shown of it.
+        ax: as for :func:`plot_lines`.
+
+    Returns:
+        The new figure, or the one that ``ax`` belongs to.
+    """
+    return plot_picture(attention, state, ax)
+
+
+def plot_heads(attention: Attention, state: HeadsState, ax: Axes | None = None) -> Figure:
+    """Draw every head of a map as a thumbnail with Matplotlib, for papers.
+
+    Text stays text in vector formats; thumbnails are one image with sharp edges. Of large maps only
+    some queries of each head are read, and the picture says so.
+
+    Args:
+        attention: the map.
+        state: what is shown of it.
+        ax: as for :func:`plot_lines`.
+
+    Returns:
+        The new figure, or the one that ``ax`` belongs to.
+    """
+    return plot_picture(attention, state, ax)
+
+
+def plot_picture(attention: Attention, state: PictureState, ax: Axes | None = None) -> Figure:
+    """Draw a view of a map with Matplotlib: the one whose state is given.
+
+    Args:
+        attention: the map.
+        state: what is shown of it.
+        ax: as for :func:`plot_lines`.
+
+    Returns:
+        The new figure, or the one that ``ax`` belongs to.
+    """
+    from .pictures import plot_view
+
+    return plot_view(attention, state, ax)
+
+
+def render_png(attention: Attention, state: PictureState) -> bytes:
+    """Return a view of a map as a PNG of at most about 150 kB: the one whose state is given.
+
+    It has two pixels a CSS pixel; fewer, and fewer colours, where many lines would make it larger,
+    and fewer cells of a matrix. Beyond 600 lines the faintest are drawn together, as haze.
 
     Args:
         attention: the map.
         state: what is shown of it.
     """
-    from .canvas import png_of
-    from .drawing import lines_picture
+    from .pictures import view_png
 
-    return png_of(lines_picture(read_scene(attention, state)))
+    return view_png(attention, state)
 
 
-def describe_picture(attention: Attention, state: LinesState) -> str:
+def describe_picture(attention: Attention, state: PictureState) -> str:
     """Return in words what a picture of the map in this state says."""
+    if isinstance(state, MatrixState):
+        from .matrix_reading import answer as matrix_answer
+
+        return plain(matrix_answer(read_matrix(attention, state)))
+    if isinstance(state, HeadsState):
+        from .heads_scene import answer as heads_answer
+        from .heads_scene import read_heads
+
+        return plain(heads_answer(read_heads(attention, state, (1, 1))))
     return plain(answer(read_scene(attention, state)))
 
 

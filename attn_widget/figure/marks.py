@@ -87,7 +87,7 @@ def _draw_mark(ax: Axes, word: Word, x: float, y: float, pitch: float) -> None:
     elif word.mark == "bar":
         box = (x, y - BAR_HEIGHT / 2, x + MARKS["bar"], y + BAR_HEIGHT / 2)
         draw_cells(ax, np.round(255 * np.asarray([word.colours])).astype(np.uint8), box)
-        stroke(ax, [_frame(box)], [word.colour], 0.75)
+        stroke(ax, [frame(box)], [word.colour], 0.75)
     elif word.mark == "hatch":
         box = (x, y - 5, x + 10, y + 5)
         fill(ax, box, word.colour, 1.0, radius=1.5)
@@ -122,7 +122,8 @@ def draw_cells(ax: Axes, cells: np.ndarray, box: Box, order: float = 1) -> None:
     ax.set_ylim(limits[1])
 
 
-def _frame(box: Box) -> Path:
+def frame(box: Box) -> Path:
+    """Return the outline of a box."""
     left, top, right, bottom = box
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     return Path(corners, closed=True)

@@ -181,16 +181,36 @@ def _strongest(scene: Scene) -> list[Piece]:
     # A sink is seldom the answer: where it takes the most, the strongest of the others is named.
     ordinary = ~np.isin(edges.key, list(scene.key.special))
     magnitude = np.where(ordinary, np.abs(edges.weight), 0)
-    apart = "" if ordinary.all() or not magnitude.any() else " apart from special tokens"
+    apart = not ordinary.all() and bool(magnitude.any())
     strongest = int(np.argmax(magnitude if magnitude.any() else np.abs(edges.weight)))
-    head = int(edges.head[strongest])
+    return strongest_sentence(
+        scene.query.labels[edges.query[strongest]],
+        scene.key.labels[edges.key[strongest]],
+        float(edges.weight[strongest]),
+        apart=apart,
+        head=int(edges.head[strongest]) if _many_heads(scene) else None,
+    )
+
+
+def strongest_sentence(
+    query: str, key: str, weight: float, *, apart: bool, head: int | None = None
+) -> list[Piece]:
+    """Return the sentence that names the strongest weight.
+
+    Args:
+        query: the label of its query.
+        key: that of its key.
+        weight: its value.
+        apart: whether special tokens, left out, have stronger ones.
+        head: its head, where several are shown.
+    """
     return [
-        Piece(f"strongest{apart}: "),
-        Piece(scene.query.labels[edges.query[strongest]], strong=True),
+        Piece(f"strongest{' apart from special tokens' if apart else ''}: "),
+        Piece(query, strong=True),
         Piece(f" {_verb(True, 1)} "),
-        Piece(scene.key.labels[edges.key[strongest]], strong=True),
-        Piece(f" {format_weight(float(edges.weight[strongest]))}"),
-        *([Piece(f" (head {head})")] if _many_heads(scene) else []),
+        Piece(key, strong=True),
+        Piece(f" {format_weight(weight)}"),
+        *([Piece(f" (head {head})")] if head is not None else []),
     ]
 
 
@@ -202,34 +222,51 @@ def _why_empty(edges: Edges) -> str:
 
 def accounts(scene: Scene) -> list[str]:
     """Return what the picture leaves out or alters, a phrase each; empty where nothing is."""
-    edges, special = scene.edges, scene.state.filters.special
-    phrases = []
+    edges = scene.edges
+    said = []
     if edges.hidden_share > 0.0005:
-        phrases.append(f"{_percent(edges.hidden_share)} of the weight is hidden")
+        said.append(f"{_percent(edges.hidden_share)} of the weight is hidden")
+    said += special_phrases(scene.state.filters.special, scene.special_share)
+    if edges.missing:
+        said.append(missing_phrase(edges.missing))
+    if scene.every > 1:
+        said.append(f"every {ordinal(scene.every)} target drawn")
+    return said
+
+
+def special_phrases(special: str, share: float) -> list[str]:
+    """Return what is done to special tokens, or what share they receive where that is much."""
     if special != "show":
         done = "hidden" if special == "hide" else "left out, rows renormalised"
-        phrases.append(f"special tokens {done}")
-    elif scene.special_share >= _LARGE_SPECIAL_SHARE:
-        phrases.append(f"{_percent(scene.special_share)} of the weight is on special tokens")
-    if edges.missing:
-        phrases.append(f"{edges.missing:,} weights are missing (NaN)")
-    if scene.every > 1:
-        phrases.append(f"every {ordinal(scene.every)} target drawn")
-    return phrases
+        return [f"special tokens {done}"]
+    if share >= _LARGE_SPECIAL_SHARE:
+        return [f"{_percent(share)} of the weight is on special tokens"]
+    return []
+
+
+def missing_phrase(count: int) -> str:
+    """Return how many weights are no number."""
+    return f"{count:,} weights are missing (NaN)"
 
 
 def shape_phrase(scene: Scene) -> str:
     """Return the size of a map and what its rows sum to: "9 × 9 weights · rows sum to 1"."""
     size = f"{len(scene.query.labels):,} × {len(scene.key.labels):,} {scene.kind}s"
-    if scene.row_sums is None:
-        return size
-    least, most = scene.row_sums
+    sums = sums_phrase(scene.row_sums)
+    return f"{size} · {sums}" if sums else size
+
+
+def sums_phrase(row_sums: tuple[float, float] | None) -> str:
+    """Return what rows sum to, between a least and a largest sum; nothing where that is None."""
+    if row_sums is None:
+        return ""
+    least, most = row_sums
     if least > 1 - _ROUNDING and most < 1 + _ROUNDING:
-        return f"{size} · rows sum to 1"
+        return "rows sum to 1"
     span = format_weight(most)
     if most - least >= _ROUNDING:
         span = f"{format_weight(least)} – {span}"
-    return f"{size} · rows sum to {span}"
+    return f"rows sum to {span}"
 
 
 def scale_phrase(scene: Scene) -> str:

@@ -1,0 +1,166 @@
+"""What stands above and below a matrix: the answer in words, and the legend.
+
+Imports Matplotlib's measures of text, so it is itself imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+from ..filters import COMBINED
+from .colormap import MARKS, as_colour, theme_key
+from .lettering import width_of
+from .matrix_reading import accounts, answer, window_phrases
+from .matrix_scene import MatrixScene
+from .notes import (
+    HEADINGS,
+    NOTE,
+    Notes,
+    Placed,
+    Word,
+    flow,
+    joined,
+    last_to_the_right,
+    phrases,
+    words_of,
+)
+from .notes import MARKS as WIDTHS
+from .palette import Theme, head_colour
+from .reading import ordinal, sums_phrase
+from .sampling import Values
+from .shading import Shading
+
+_TICK = 10.0
+_BAR_MIDDLE = 24.0
+_TICKS_BELOW = 14.0
+
+
+def shading_of(scene: MatrixScene) -> Shading:
+    """Return how the cells of a scene are coloured."""
+    state = scene.state
+    return Shading(
+        kind=scene.kind,
+        scale=state.scale,
+        full=scene.full,
+        keys=len(scene.key.labels),
+        colormap=state.colormap,
+        theme=state.theme,
+    )
+
+
+def above(scene: MatrixScene, theme: Theme, width: float, slack: float) -> Notes:
+    """Return what is shown, in one quiet line, and the answer as a sentence.
+
+    Args:
+        scene: what is shown.
+        theme: its colours.
+        width: room for a line.
+        slack: room that drawn letters take, as a multiple of that of their outlines.
+    """
+    context = phrases([scene.name] if scene.name else [], theme)
+    context += phrases([f"layer {scene.state.layer}"], theme)
+    context += _heads(scene, theme)
+    context += phrases(window_phrases(scene), theme)
+    placed, y = flow(context, width, slack, 0.0)
+    said, y = flow(words_of(answer(scene), theme), width, slack, y + 3)
+    return Notes((*placed, *joined(said)), y + 8 + HEADINGS)
+
+
+def below(
+    scene: MatrixScene,
+    theme: Theme,
+    width: float,
+    slack: float,
+    named: tuple[int, int],
+) -> Notes:
+    """Return the legend: what colours mean, how weights were pooled, what is left out.
+
+    Args:
+        scene: what is shown.
+        theme: its colours.
+        width: room for a line.
+        slack: as for :func:`above`.
+        named: every how many tokens of each side are named; 0 where positions are counted.
+    """
+    shading = shading_of(scene)
+    placed, lower = bar_and_words(shading, theme, width, slack)
+    size = f"{len(scene.query.labels):,} × {len(scene.key.labels):,} {scene.kind}s"
+    masked = "masked (causal)" if scene.causal else "masked"
+    words = swatches(shading, scene.cells, masked, theme)
+    words += phrases([*accounts(scene), *_naming(named)], theme)
+    sums = sums_phrase(scene.row_sums)
+    words += phrases([f"{size} · {sums}" if sums else size], theme)
+    flowing, y = flow(words, width, slack, lower)
+    return Notes((*placed, *last_to_the_right(flowing, width, slack)), y)
+
+
+def bar_and_words(
+    shading: Shading, theme: Theme, width: float, slack: float
+) -> tuple[list[Placed], float]:
+    """Return the colour bar with its numbers, what they are of, and where that ends.
+
+    Args:
+        shading: how cells are coloured.
+        theme: the picture's colours.
+        width: room for a line.
+        slack: as for :func:`above`.
+    """
+    start = WIDTHS["bar"] + width_of(shading.ticks()[-1][1], _TICK) / 2 + 12
+    said, _ = flow(
+        phrases([shading.phrase()], theme),
+        max(120.0, width - start),
+        slack,
+        _BAR_MIDDLE - 0.75 * NOTE,
+    )
+    placed = colour_bar(shading, theme)
+    placed += [Placed(word, x + start, y) for word, x, y in said]
+    return placed, max(_BAR_MIDDLE + _TICKS_BELOW, *(y for _, _, y in said)) + 10
+
+
+def colour_bar(shading: Shading, theme: Theme) -> list[Placed]:
+    """Return the colour bar and the numbers below it."""
+    bar = Word("", NOTE, theme.line, mark="bar", colours=shading.bar())
+    placed = [Placed(bar, 0.0, _BAR_MIDDLE)]
+    ticks = shading.ticks()
+    widths = [width_of(text, _TICK) for _, text in ticks]
+    if sum(widths) + 8 * len(ticks) > WIDTHS["bar"]:
+        # The ends and the middle say the most.
+        ticks, widths = ticks[:: len(ticks) // 2], widths[:: len(widths) // 2]
+    for (at, text), wide in zip(ticks, widths, strict=True):
+        # The first begins with the bar, so that nothing stands out to the left.
+        x = max(0.0, at * WIDTHS["bar"] - wide / 2)
+        placed.append(Placed(Word(text, _TICK, theme.muted), x, _BAR_MIDDLE + _TICKS_BELOW))
+    return placed
+
+
+def _heads(scene: MatrixScene, theme: Theme) -> list[Word]:
+    heads = scene.state.heads
+    if not heads:
+        return phrases(["no head"], theme)
+    alone = len(heads) == 1
+    dot = Word("", NOTE, head_colour(heads[0] if alone else COMBINED, theme), mark="dot", space=3)
+    what = "maximum" if scene.state.combine == "max" else "mean"
+    named = f"head {heads[0]}" if alone else f"{what} of {len(heads)} of {scene.heads} heads"
+    return [dot, *phrases([named], theme)]
+
+
+def swatches(shading: Shading, cells: Values, masked: str, theme: Theme) -> list[Word]:
+    """Return what hatchings mean, where there are any.
+
+    Args:
+        shading: how cells are coloured.
+        cells: the cells.
+        masked: what masked ones are called.
+        theme: the picture's colours.
+    """
+    marks = MARKS[theme_key(shading.theme)]
+    words: list[Word] = []
+    for _, name in shading.marks(cells):
+        lines = (as_colour(marks[name].line),)
+        ground = as_colour(marks[name].ground)
+        words.append(Word("", NOTE, ground, mark="hatch", space=5, colours=lines))
+        words += phrases([masked if name == "masked" else name], theme)
+    return words
+
+
+def _naming(named: tuple[int, int]) -> list[str]:
+    steps = sorted({step for step in named if step > 1})
+    return [f"every {' or '.join(map(ordinal, steps))} token named"] if steps else []

@@ -1,0 +1,176 @@
+"""Where everything of a picture of a matrix goes, before any of it is drawn.
+
+Measures text with Matplotlib, so it is itself imported only when something is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .grid import LABEL_GAP, Ticks, cells_of, side_by_side, ticks_of
+from .layout import LABEL_ROOM, font_of
+from .lettering import BOLD, fitted, width_of
+from .matrix_notes import above, below
+from .matrix_scene import MatrixScene
+from .notes import NOTE, Notes
+from .palette import Theme, theme_of
+from .plan import LEAST_WIDTH, PADDING, TEXT_SLACK
+
+LONGEST: Final = 150.0
+"""Longer labels are cut."""
+COUNT_FONT: Final = 10.0
+QUERY_HEADING: Final = "↓ targets · queries"
+KEY_HEADING: Final = "→ sources · keys"
+LEAST_AREA: Final = 40.0
+
+
+@dataclass(frozen=True)
+class SidePlan:
+    """The labels of one side: which, where along it, how large."""
+
+    ticks: Ticks
+    texts: tuple[str, ...]
+    """The labels as they fit."""
+    centres: tuple[float, ...]
+    font: float
+    band: float
+    """Room that the labels take across their side."""
+    pitch: float
+    """Room of one position along it."""
+
+
+@dataclass(frozen=True)
+class MatrixPlan:
+    """A matrix with every place decided, in CSS pixels."""
+
+    scene: MatrixScene
+    outlines: bool
+    shades: int | None
+    """Shades that cells have, of either sign; None for all."""
+    theme: Theme
+    query: SidePlan
+    key: SidePlan
+    lying: bool
+    """Whether labels of keys lie side by side; else they stand upright."""
+    left: float
+    top: float
+    """The left and upper edge of the cells."""
+    wide: float
+    high: float
+    header: Notes
+    footer: Notes
+    width: float
+    height: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing overlaps or reaches beyond the picture."""
+        bottom = self.top + self.high + 2 + self.footer.height + PADDING
+        right = self.left + max(self.wide, width_of(KEY_HEADING, NOTE))
+        return (
+            min(self.wide, self.high) >= (LEAST_AREA if self.scene.cells.size else 0)
+            and bottom <= self.height + 0.5
+            and right + PADDING <= self.width + 0.5
+        )
+
+
+def plan_matrix(
+    scene: MatrixScene,
+    *,
+    outlines: bool,
+    shades: int | None = None,
+    room: tuple[float, float] | None = None,
+) -> MatrixPlan:
+    """Decide every place of a picture.
+
+    Args:
+        scene: what is shown.
+        outlines: whether letters are drawn as outlines, many times faster in a bitmap, or as text,
+            which stays text in a PDF.
+        shades: shades that cells have, of either sign; None for all.
+        room: width and height to fill, in CSS pixels; None takes what the content needs.
+    """
+    theme = theme_of(scene.state.theme)
+    slack = 1.0 if outlines else TEXT_SLACK
+    counts = len(scene.queries), len(scene.keys)
+    if room is None:
+        high = cells_of(counts[0], counts[1]).length
+        wide = cells_of(counts[1], counts[0]).length
+    else:
+        # As if all labels had some room: with what they need, the rest is divided below.
+        high, wide = room[1], room[0]
+    query, key = _sides(scene, high, wide)
+    band = max(query.band, width_of(QUERY_HEADING, NOTE) * slack + LABEL_GAP)
+    width = max(LEAST_WIDTH, band + wide + 2 * PADDING) if room is None else room[0]
+    steps = query.ticks.every, key.ticks.every
+    header = above(scene, theme, width - 2 * PADDING, slack)
+    footer = below(scene, theme, width - 2 * PADDING, slack, steps)
+    if room is None:
+        height = header.height + key.band + high + 2 + footer.height + 2 * PADDING
+        left = (width - band - wide) / 2 + band
+        # Whole pixels keep the edges of cells sharp.
+        left = float(round(left))
+    else:
+        height = room[1]
+        high = max(1.0, height - header.height - key.band - footer.height - 2 * PADDING - 2)
+        wide = max(1.0, width - band - 2 * PADDING)
+        if min(counts):
+            # Cells are square, unless one side would be too short to be seen.
+            shape = cells_of(counts[0], counts[1]).length / cells_of(counts[1], counts[0]).length
+            high, wide = min(high, wide * shape), min(wide, high / shape)
+        query, key = _sides(scene, high, wide)
+        left = (width - band - wide) / 2 + band
+        footer = below(
+            scene, theme, width - 2 * PADDING, slack, (query.ticks.every, key.ticks.every)
+        )
+    top = PADDING + header.height + key.band
+    return MatrixPlan(
+        scene=scene,
+        outlines=outlines,
+        shades=shades,
+        theme=theme,
+        query=query,
+        key=key,
+        lying=_lying(key, wide),
+        left=left,
+        top=float(round(top)) if room is None else top,
+        wide=wide,
+        high=high,
+        header=header,
+        footer=footer,
+        width=width,
+        height=height + 1 if room is None else height,
+    )
+
+
+def _lying(key: SidePlan, wide: float) -> bool:
+    return key.band <= 2 * key.font + LABEL_GAP and bool(wide)
+
+
+def _sides(scene: MatrixScene, high: float, wide: float) -> tuple[SidePlan, SidePlan]:
+    pinned = scene.pinned
+    query = _side(scene.query.labels, scene.queries, high, pinned[0], False)
+    return query, _side(scene.key.labels, scene.keys, wide, pinned[1], True)
+
+
+def _side(
+    labels: Sequence[str], span: range, length: float, pinned: Sequence[int], across: bool
+) -> SidePlan:
+    shown = labels[span.start : span.stop]
+    counted = bool(shown) and all(
+        label == str(position) for label, position in zip(shown, span, strict=True)
+    )
+    pitch = length / len(shown) if shown else length
+    ticks = ticks_of(shown, span.start, length, counted, pinned)
+    font = font_of(max(pitch, LABEL_ROOM))
+    if ticks.every != 1:
+        font = COUNT_FONT if ticks.every == 0 else font_of(max(pitch * ticks.every, LABEL_ROOM))
+    texts = tuple(fitted(text, font, LONGEST, BOLD) for text in ticks.texts)
+    widths = [width_of(text, font, BOLD) for text in texts]
+    band = max(widths, default=0.0) + LABEL_GAP
+    if across and side_by_side(ticks, widths, length, len(shown)):
+        band = 1.5 * font + 2
+    centres = tuple((position + 0.5) * pitch for position in ticks.positions)
+    return SidePlan(ticks, texts, centres, font, band, pitch)
