@@ -150,7 +150,7 @@ export class Atlas {
   }
 
   #labels(cells: Int32Array, first: number, last: number): HTMLElement[] {
-    const { grid, label, lineLabel, faint } = this.#scene as Scene;
+    const { grid, label, lineLabel } = this.#scene as Scene;
     const found: HTMLElement[] = [];
     const step = labelStep(grid.pitch.y, LABEL);
     for (let line = first; grid.perLayer > 0 && line < last; line++) {
@@ -164,7 +164,7 @@ export class Atlas {
       if (text === null) continue;
       const { x, y } = placeOf(grid, cell);
       const under = y - first * grid.pitch.y + grid.box.height;
-      const element = place(h("span", { class: "under", "data-faint": faint(cell) }, text), x, under);
+      const element = place(h("span", { class: "under" }, text), x, under);
       element.style.width = `${grid.pitch.x}px`;
       found.push(element);
     }

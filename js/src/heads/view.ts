@@ -296,11 +296,11 @@ export class HeadsView implements View {
     this.#sight.pitch ??= places.get(this.#model)?.pitch ?? null;
   }
 
-  /** Back to where a view of this map was left, else to what is chosen. */
+  /** Back to where a view of this map was left, else to what is chosen; an order begins at its top. */
   #goToPlace({ revision }: Content): void {
     const place = places.get(this.#model);
     if (place?.revision === revision) this.#sight.scroller.scrollTop = place.scroll;
-    else this.#sight.reveal(this.#at);
+    else if (this.#model.state.sort === "layer") this.#sight.reveal(this.#at);
   }
 
   #sorted({ layers, heads, revision }: Content): Int32Array | null {
