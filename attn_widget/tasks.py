@@ -68,6 +68,9 @@ class Tasks(Generic[T]):
                     self._running.pop(name, None)
                     done(end.value)
                     return
+                except BaseException:
+                    self._running.pop(name, None)
+                    raise
             if perf_counter() - told >= PROGRESS_S:
                 told = perf_counter()
                 progress(share)
