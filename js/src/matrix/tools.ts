@@ -46,7 +46,7 @@ export class Tools {
     );
     on(field, "input", () => set(field, "aria-invalid", null), signal);
     this.#out = button("−", "zoom out", () => handlers.zoom(-1));
-    this.#fit = button("fit", "show the whole map", () => handlers.whole());
+    this.#fit = button("fit", "fit: show the whole map", () => handlers.whole());
     this.element = h(
       "div",
       { class: "matrix-tools", role: "group", "aria-label": "zoom and find" },
