@@ -16,7 +16,7 @@ from ..codes import encode, is_signed
 from ..evidence import entropy
 from ..memory import Memory
 from ..overview import SupportsOverview, SupportsPreview
-from ..pooling import Pool, bin_means, spread
+from ..pooling import Pool, bin_means, finite_sums, spread
 from ..scale import full_value
 from ..slices import FULL_VALUE_BYTES, layer_full_value
 from ..streams import stream_rows
@@ -159,7 +159,7 @@ def _exact_cells(
         at, block = taken[0] - part.rows.start, taken[1]
         pool.add(at, block)
         if part.whole_cols and not signed:
-            totals += _sums(block)
+            totals += finite_sums(block)
         if part.whole_rows and not signed:
             entropies[at] = entropy(block)
         done += len(at)
@@ -266,12 +266,3 @@ def full_of(attention: Attention, layer: int, seen: NDArray[np.float32], memory:
     largest = float(np.abs(seen[np.isfinite(seen)]).max(initial=0.0))
     memory.full[layer] = max(memory.full[layer], most if largest else 0.0)
     return memory.full[layer] or most
-
-
-def _sums(block: NDArray[np.float32]) -> NDArray[np.float64]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums: NDArray[np.float64] = block.sum(axis=0, dtype=np.float64)
-    if np.isfinite(sums).all():
-        return sums
-    kept: NDArray[np.float64] = np.where(np.isfinite(block), block, 0).sum(axis=0, dtype=np.float64)
-    return kept

@@ -29,11 +29,27 @@ def entropy(weights: Array) -> Numbers:
     Returns:
         (..., query): 0 where a row is on one key, ``ln n`` where it is even over ``n``.
     """
+    return entropy_of(*entropy_sums(weights))
+
+
+def entropy_sums(weights: Array) -> tuple[Numbers, Numbers]:
+    """Return ``sum |a|`` and ``sum |a| ln |a|`` of each row, which parts of a row add up to.
+
+    Args:
+        weights: (..., query, key).
+
+    Returns:
+        Two arrays (..., query); :func:`entropy_of` makes the entropy of them.
+    """
     magnitude = _magnitude(weights)
     totals = magnitude.sum(axis=-1).astype(np.float64)
     # The logarithm of the smallest number there is stands for that of 0, and counts 0 times.
     logarithms = np.log(np.maximum(magnitude, np.finfo(magnitude.dtype).tiny))
-    terms = np.einsum("...k,...k->...", magnitude, logarithms).astype(np.float64)
+    return totals, np.einsum("...k,...k->...", magnitude, logarithms).astype(np.float64)
+
+
+def entropy_of(totals: Numbers, terms: Numbers) -> Numbers:
+    """Return the entropy of rows in nats, of the sums of their parts; see :func:`entropy_sums`."""
     sums = np.where(totals > 0, totals, np.nan)
     return np.asarray(np.maximum(np.log(sums) - terms / sums, 0.0))
 
