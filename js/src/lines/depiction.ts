@@ -7,8 +7,8 @@ import type { Side, Store } from "../store.ts";
 import { hiddenShare, type Selection } from "./edges.ts";
 import * as picture from "./picture.ts";
 import type { Edges, Fog } from "./scene.ts";
-import { countOf, tokensOf, type Units, unitOf } from "./units.ts";
-import { WholeRequest } from "./whole.ts";
+import { BLOCKS_ABOVE, blocksOf, countOf, tokensOf, type Units, unitOf } from "./units.ts";
+import { LinesRequest, requestOf } from "./whole.ts";
 
 /** Where the weight went, for the legend. */
 export interface Account {
@@ -20,6 +20,8 @@ export interface Account {
   readonly full: number;
   /** Least and largest sum of a row, where the layer is here and holds weights. */
   readonly rowSums: readonly [least: number, most: number] | null;
+  /** What lines run between, and how their numbers were made, where that is not plain. */
+  readonly blocks: string;
 }
 
 /** Rows asked for around the one wanted. */
@@ -28,17 +30,19 @@ const NEIGHBOURS = 12;
 export class Depiction {
   readonly #model: Model;
   readonly #store: Store;
-  readonly #whole: WholeRequest;
+  readonly #whole: LinesRequest;
+  readonly #focused: LinesRequest;
   #content: Content | undefined;
   #axes: picture.Axes = { query: NO_UNITS, key: NO_UNITS };
   #selection: Selection | undefined;
   #selectionKey = "";
   #rowSums: readonly [number, number] | null = null;
 
-  constructor(model: Model, store: Store, changed: () => void) {
+  constructor(model: Model, store: Store) {
     this.#model = model;
     this.#store = store;
-    this.#whole = new WholeRequest(store, changed);
+    this.#whole = new LinesRequest(store, "lines", true);
+    this.#focused = new LinesRequest(store, "lines in focus", false);
   }
 
   get axes(): picture.Axes {
@@ -51,21 +55,30 @@ export class Depiction {
 
   /** True where only hovered and pinned tokens show their lines. */
   get focusOnly(): boolean {
-    const { whole, words } = this.#model.state;
-    if (whole !== null) return !whole;
+    const { whole } = this.#model.state;
+    return whole === null ? this.#longest > FOCUS_ABOVE : !whole;
+  }
+
+  /** True where lines run between blocks of tokens: there are too many tokens to draw all lines of each. */
+  get #blocked(): boolean {
+    return !this.focusOnly && this.#longest > BLOCKS_ABOVE;
+  }
+
+  get #longest(): number {
     const { content } = this.#store;
-    return !!content && Math.max(countOf(content.queries, words), countOf(content.keys, words)) > FOCUS_ABOVE;
+    const { words } = this.#model.state;
+    return content ? Math.max(countOf(content.queries, words), countOf(content.keys, words)) : 0;
   }
 
   /** All lines of the base picture, where it is wanted and here. */
   get base(): Selection | undefined {
     if (this.focusOnly) return undefined;
-    return this.#selection ?? this.#whole.selection;
+    return this.#selection ?? this.#whole.found?.selection;
   }
 
   /** What of the base picture is pooled. */
   get fog(): Fog | undefined {
-    return this.#selection || this.focusOnly ? undefined : this.#whole.fog;
+    return this.#selection || this.focusOnly ? undefined : this.#whole.found?.fog;
   }
 
   /** Equal where the base picture holds the same lines. */
@@ -88,12 +101,19 @@ export class Depiction {
 
   get account(): Account {
     const known = this.#selection ?? this.base;
+    const { blocks } = this.#blocked
+      ? this.#axes.query.blocks
+        ? this.#axes.query
+        : this.#axes.key
+      : NO_UNITS;
+    const how = this.#selection || this.focusOnly ? "" : (this.#whole.found?.how ?? "");
     return {
       hidden: known ? hiddenShare(known) : 0,
       special: known?.special ?? 0,
       missing: known?.missing ?? 0,
       full: this.#store.full(this.#model.state.layer),
       rowSums: this.#rowSums,
+      blocks: [blocks, how].filter(Boolean).join(", "),
     };
   }
 
@@ -106,7 +126,8 @@ export class Depiction {
     if (content.layers === 0 || content.heads === 0) return "This map has no layers or heads.";
     if (this.#store.failure) return this.#store.failure;
     if (!this.waiting) return null;
-    return this.#whole.failure ?? "loading this layer …";
+    const { failure, progress } = this.#whole;
+    return failure ?? `loading this layer …${progress ? ` ${Math.round(100 * progress)} %` : ""}`;
   }
 
   /** True while lines that are wanted are not here. */
@@ -125,7 +146,7 @@ export class Depiction {
     const moved = this.#updateAxes(content, state);
     this.#content = content;
     this.#updateSelection(content, state);
-    if (!this.focusOnly && !this.#selection) this.#whole.want(content, state, this.#axes);
+    if (!this.focusOnly && !this.#selection) this.#whole.want(requestOf(content, state, this.#axes));
     return moved;
   }
 
@@ -138,13 +159,18 @@ export class Depiction {
     return exact ?? units.labels[position] ?? "";
   }
 
-  /** The lines of a focus; undefined while its rows are on their way, which this asks for. */
+  /** The lines of a focus; undefined while they are on their way, which this asks for. */
   edgesOf(focus: picture.Focus): Edges | undefined {
-    if (this.#selection) return picture.focusEdges(this.#selection.edges, focus);
+    const here = this.#selection ?? this.#complete;
+    if (here) return picture.focusEdges(here.edges, focus);
     const { state } = this.#model;
+    if (this.#asks(focus)) {
+      const request = this.#focused;
+      request.want(requestOf(this.#content as Content, state, this.#axes, focus));
+      return request.found && picture.focusEdges(request.found.selection.edges, focus);
+    }
     const found = picture.rowSelection(this.#store, state, this.#axes, focus);
     if (found) return found.edges;
-    if (picture.unknowable(state, this.#axes, focus)) return undefined;
     const side = picture.sideOf(focus);
     for (const position of focus[side]) {
       const tokens = tokensOf(this.#axes[side], position);
@@ -156,37 +182,56 @@ export class Depiction {
 
   /** Why the lines of a focus have not come; undefined while they are here or on their way. */
   failureOf(focus: picture.Focus): string | undefined {
+    if (this.#selection || this.#complete || picture.isEmpty(focus)) return undefined;
     const { state } = this.#model;
+    if (this.#asks(focus)) {
+      const unknowable = this.#blocked ? undefined : picture.unknowable(state, this.#axes, focus);
+      return this.#model.canSend ? this.#focused.failure : (unknowable ?? this.#focused.failure);
+    }
     const side = picture.sideOf(focus);
     const tokens = focus[side].flatMap((position) => tokensOf(this.#axes[side], position));
-    return picture.unknowable(state, this.#axes, focus) ?? this.#store.refusal(state.layer, side, tokens);
+    return this.#store.refusal(state.layer, side, tokens);
+  }
+
+  /** Whether the kernel must say what the lines of a focus are: rows can't, or there would be too many. */
+  #asks(focus: picture.Focus): boolean {
+    return this.#blocked || picture.unknowable(this.#model.state, this.#axes, focus) !== undefined;
+  }
+
+  /** All lines, where the kernel has sent each by itself. */
+  get #complete(): Selection | undefined {
+    const found = this.focusOnly ? undefined : this.#whole.found;
+    return found?.fog.heads.length === 0 ? found.selection : undefined;
   }
 
   /** Ask for the rows of positions `[first, last)`, which are likely to be wanted next. */
   prefetch(side: Side, first: number, last: number): void {
     const { starts } = this.#axes[side];
-    if (this.#selection || !this.#model.canSend) return;
+    if (this.#selection || this.#blocked || !this.#model.canSend) return;
     this.#store.want(this.#model.state.layer, side, starts[first] ?? 0, starts[last] ?? 0);
   }
 
   #updateAxes(content: Content, state: State): boolean {
     const held = this.#content;
-    const sameWords = this.#wordsShown === state.words;
-    if (held && sameWords && sameAxis(held.queries, content.queries) && sameAxis(held.keys, content.keys)) {
+    const units = `${state.words} ${this.#blocked}`;
+    const same = units === this.#unitsShown;
+    if (held && same && sameAxis(held.queries, content.queries) && sameAxis(held.keys, content.keys)) {
       return false;
     }
-    this.#wordsShown = state.words;
-    this.#axes = picture.axesOf(content, state);
+    this.#unitsShown = units;
+    const { query, key } = picture.axesOf(content, state);
+    const blocks = this.#blocked ? blocksOf(query) : query;
+    this.#axes = { query: blocks, key: key === query ? blocks : this.#blocked ? blocksOf(key) : key };
     return true;
   }
 
-  #wordsShown = false;
+  #unitsShown = "";
 
   #updateSelection(content: Content, state: State): void {
     const here = this.#store.layer(state.layer);
     const { layer, heads, combine, direction, mass, threshold, top_k, special, scale, words } = state;
     const choices = { layer, heads, combine, direction, mass, threshold, top_k, special, scale, words };
-    const key = JSON.stringify([content.revision, here !== undefined, choices]);
+    const key = JSON.stringify([content.revision, here !== undefined, choices, this.#unitsShown]);
     if (key === this.#selectionKey) return;
     this.#selectionKey = key;
     this.#selection = picture.wholeSelection(this.#store, state, this.#axes);

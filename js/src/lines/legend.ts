@@ -65,7 +65,7 @@ export class Legend {
     const [queries, keys] = [content.queries.labels.length, content.keys.labels.length];
     setText(
       this.#size,
-      [`${queries} × ${keys} ${content.kind}s`, sumText(account)].filter(Boolean).join(" · "),
+      [`${queries} × ${keys} ${content.kind}s`, account.blocks, sumText(account)].filter(Boolean).join(" · "),
     );
   }
 

@@ -28,7 +28,13 @@ export interface Told {
   readonly failure: string | undefined;
 }
 
-export function tell({ axes, focus, edges, heads, combine, focusOnly, failure }: Told): Piece[] {
+export function tell(told: Told): Piece[] {
+  const { query, key } = told.axes;
+  const blocks = query.blocks ?? key.blocks;
+  return blocks ? [...said(told), { text: ` (${blocks})` }] : said(told);
+}
+
+function said({ axes, focus, edges, heads, combine, focusOnly, failure }: Told): Piece[] {
   if (isEmpty(focus)) return [{ text: hint(heads, focusOnly) }];
   const side: Side = focus.query.length > 0 ? "query" : "key";
   const other: Side = side === "query" ? "key" : "query";

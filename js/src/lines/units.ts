@@ -12,6 +12,8 @@ export interface Units {
   readonly special: readonly number[];
   /** First token of each unit, and the number of tokens at the end. */
   readonly starts: Uint32Array;
+  /** What the units are where they are neither tokens nor words: "blocks of 16 tokens". */
+  readonly blocks?: string;
 }
 
 /** How many units an axis has. */
@@ -28,6 +30,25 @@ export function unitsOf(axis: Axis, words: boolean): Units {
     special: merged ? merged.special : axis.special,
     starts: Uint32Array.from([...starts, tokens]),
   };
+}
+
+/** With more positions on either side, all lines are those between blocks of them. */
+export const BLOCKS_ABOVE = 2048;
+const MOST_BLOCKS = 256;
+
+/** Neighbours joined to blocks of about the same length, at most 256: Python's `bin_starts`. */
+export function blocksOf({ count, starts }: Units): Units {
+  const blocks = Math.min(count, MOST_BLOCKS);
+  const first = Uint32Array.from({ length: blocks + 1 }, (_, block) => {
+    return starts[Math.ceil((block * count) / blocks)] as number;
+  });
+  const labels = Array.from({ length: blocks }, (_, block) => {
+    const [from, last] = [first[block] as number, (first[block + 1] as number) - 1];
+    return last > from ? `${from}–${last}` : `${from}`;
+  });
+  const size = (first[blocks] as number) / blocks;
+  const about = Number.isInteger(size) && count === first[blocks] ? `${size}` : `about ${Math.round(size)}`;
+  return { count: blocks, labels, special: [], starts: first, blocks: `blocks of ${about} tokens` };
 }
 
 /** The unit a token belongs to. */

@@ -73,7 +73,7 @@ export class LinesView implements View {
     this.#refocus = oncePerFrame(lifetime, () => this.#drawFocus());
     this.#prefetch = whenCalm(lifetime, () => this.#fetchVisible());
     this.#overlay = new FocusPicture(lifetime);
-    this.#depiction = new Depiction(model, store, this.#redraw);
+    this.#depiction = new Depiction(model, store);
     this.options = lineOptions(model, store, () => !this.#depiction.focusOnly, signal);
     this.#base = new BasePicture(lifetime, () => this.#basePainted());
     this.#sight = new Sight(this.#base.canvas, this.#overlay.canvas, columns.query, columns.key);
@@ -114,8 +114,6 @@ export class LinesView implements View {
     }, signal);
     lifetime.onEnd(() => this.element.remove());
   }
-
-  // --- what the frame asks ----------------------------------------------------------------------
 
   /** What is on screen now, for exports. */
   get #shown(): Shown | null {
@@ -173,8 +171,6 @@ export class LinesView implements View {
   zoom(direction: 1 | -1): void {
     this.#sight.zoom(direction, () => this.#draw());
   }
-
-  // --- what changes -----------------------------------------------------------------------------
 
   #stateChanged(changed: ReadonlySet<keyof State>): void {
     this.#dropLine();
@@ -281,8 +277,6 @@ export class LinesView implements View {
     this.#drawFocus();
     this.#prefetch();
   }
-
-  // --- what is drawn ----------------------------------------------------------------------------
 
   readonly #colour = (head: number): Rgb => headColour(head, this.#theme);
 

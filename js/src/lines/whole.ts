@@ -1,134 +1,130 @@
-/** The base picture of a layer too large to be here: its strongest lines, and a haze for the rest. */
+/** Lines that the kernel chooses: the strongest of a layer too large to be here, with the rest as fog. */
 
 import type { Content } from "../content.ts";
 import type { State } from "../model.ts";
-import { EDGES_LIMIT, NoKernel, type Reply } from "../protocol.ts";
+import { EDGES_LIMIT, messageOf, type Reply } from "../protocol.ts";
+import type { Fields } from "../slices.ts";
 import type { Store } from "../store.ts";
 import type { Selection } from "./edges.ts";
-import { type Axes, shownHeads } from "./picture.ts";
-import { type Fog, Mark } from "./scene.ts";
+import { type Axes, type Focus, shownHeads, sideOf } from "./picture.ts";
+import { type Fog, Mark, type Pool } from "./scene.ts";
 
-interface Wanted {
-  readonly key: string;
-  readonly revision: number;
-  readonly fields: Readonly<Record<string, unknown>>;
+export interface Found {
+  readonly selection: Selection;
+  readonly fog: Fog;
+  /** How the numbers were made, where they are not exact. */
+  readonly how: string;
 }
 
-export class WholeRequest {
+/** What is asked of the kernel, about all lines or those of a focus. */
+export function requestOf(content: Content, state: State, axes: Axes, focus?: Focus): Fields {
+  const { layer, combine, direction, mass, threshold, top_k, special, scale, words } = state;
+  const filters = { layer, combine, direction, mass, threshold, top_k, special, scale, words };
+  const { query, key } = axes;
+  const blocks = query.blocks || key.blocks ? { blocks: [query.count, key.count] } : {};
+  const side = focus && sideOf(focus);
+  const about = focus && side ? { focus: { side, positions: focus[side] } } : {};
+  return { ...filters, heads: shownHeads(content, state), limit: EDGES_LIMIT, ...blocks, ...about };
+}
+
+/** One thing on screen that the kernel answers, by its slot. */
+export class LinesRequest {
   readonly #store: Store;
-  readonly #changed: () => void;
-  #wanted: Wanted | undefined;
-  #asking = false;
-  #held = "";
-  #selection: Selection | undefined;
-  #fog: Fog | undefined;
-  #failure: string | undefined;
+  readonly #slot: string;
+  readonly #hold: boolean;
+  #fields: Fields | undefined;
 
-  constructor(store: Store, changed: () => void) {
+  /** @param hold - what is asked for stays on screen, also in a saved notebook. */
+  constructor(store: Store, slot: string, hold: boolean) {
     this.#store = store;
-    this.#changed = changed;
+    this.#slot = slot;
+    this.#hold = hold;
   }
 
-  get selection(): Selection | undefined {
-    return this.#held === this.#wanted?.key ? this.#selection : undefined;
+  want(fields: Fields): void {
+    this.#fields = fields;
+    this.#store.slices.want(this.#slot, "edges", fields, { hold: this.#hold });
   }
 
-  get fog(): Fog | undefined {
-    return this.#held === this.#wanted?.key ? this.#fog : undefined;
+  /** What has come of what is wanted. */
+  get found(): Found | undefined {
+    const read = this.#read;
+    return typeof read === "string" ? undefined : read;
   }
 
   get failure(): string | undefined {
-    return this.#failure;
+    const read = this.#read;
+    return typeof read === "string" ? read : read ? undefined : this.#store.slices.failure(this.#slot);
   }
 
-  /** What is held, to compare pictures by. */
+  /** Equal where what has come is the same, to compare pictures by. */
   get key(): string {
-    return this.#held;
+    return this.found ? JSON.stringify(this.#fields) : "";
   }
 
-  want(content: Content, state: State, axes: Axes): void {
-    const { layer, combine, direction, mass, threshold, top_k, special, scale, words } = state;
-    const fields = {
-      layer,
-      combine,
-      direction,
-      mass,
-      threshold,
-      top_k,
-      special,
-      scale,
-      words,
-      heads: shownHeads(content, state),
-      shape: [axes.query.count, axes.key.count],
-      limit: EDGES_LIMIT,
-    };
-    const { revision } = content;
-    const key = JSON.stringify([revision, fields]);
-    if (key === this.#wanted?.key) return;
-    this.#wanted = { key, revision, fields };
-    this.#failure = undefined;
-    void this.#ask();
+  /** Share of a long answer that is there; undefined for a short one. */
+  get progress(): number | undefined {
+    return this.#store.slices.progress(this.#slot);
   }
 
-  /** Asks for one picture at a time: of those wanted meanwhile, as while a slider is dragged, for the last. */
-  async #ask(): Promise<void> {
-    const asked = this.#wanted;
-    if (this.#asking || !asked || asked.key === this.#held) return;
-    this.#asking = true;
-    try {
-      const reply = await this.#store.edges(asked.fields);
-      if (asked === this.#wanted) {
-        if (reply.revision !== asked.revision)
-          throw new Error("The map has changed: waiting for the new one.");
-        this.#take(reply);
-        this.#held = asked.key;
+  get #read(): Found | string | undefined {
+    const reply = this.#fields && this.#store.slices.get("edges", this.#fields);
+    if (!reply) return undefined;
+    let read = readings.get(reply);
+    if (read === undefined) {
+      try {
+        read = readReply(reply);
+      } catch (error) {
+        read = messageOf(error);
       }
-    } catch (error) {
-      if (asked === this.#wanted) {
-        this.#failure =
-          error instanceof NoKernel
-            ? "This layer is not stored in the page and needs a running kernel."
-            : String(error instanceof Error ? error.message : error);
-      }
+      readings.set(reply, read);
     }
-    this.#asking = false;
-    if (asked === this.#wanted) this.#changed();
-    else void this.#ask();
+    return read;
   }
+}
 
-  #take({ fields, arrays }: Reply): void {
-    const array = <T>(name: string): { readonly shape: readonly number[]; readonly values: T } => {
-      const found = arrays[name];
-      if (!found) throw new Error(`The kernel sent no ${name}.`);
-      return found as { readonly shape: readonly number[]; readonly values: T };
-    };
-    const weight = array<Float32Array>("weight").values;
-    const edges = {
-      count: weight.length,
-      query: array<Uint32Array>("query").values,
-      key: array<Uint32Array>("key").values,
-      head: array<Uint16Array>("head").values,
+/** Lines, or why they can't be read. */
+const readings = new WeakMap<Reply, Found | string>();
+
+function readReply({ fields, arrays }: Reply): Found {
+  const array = <T>(name: string): { readonly shape: readonly number[]; readonly values: T } => {
+    const found = arrays[name];
+    if (!found) throw new Error(`The kernel sent no ${name}.`);
+    return found as { readonly shape: readonly number[]; readonly values: T };
+  };
+  const weight = array<Float32Array>("weight").values;
+  const edges = {
+    count: weight.length,
+    query: array<Uint32Array>("query").values,
+    key: array<Uint32Array>("key").values,
+    head: array<Uint16Array>("head").values,
+    weight,
+    strength: array<Float32Array>("strength").values,
+    mark: Uint8Array.from(
       weight,
-      strength: array<Float32Array>("strength").values,
-      mark: Uint8Array.from(
-        weight,
-        (w) => (w < 0 ? Mark.negative : 0) | (Math.abs(w) === Infinity ? Mark.infinite : 0),
-      ),
-    };
-    const { shape, values: strength } = array<Float32Array>("fog");
+      (w) => (w < 0 ? Mark.negative : 0) | (Math.abs(w) === Infinity ? Mark.infinite : 0),
+    ),
+  };
+  const pool = (name: string): Pool => {
+    const { shape, values } = array<Float32Array>(name);
     const [, rows = 0, cols = 0] = shape;
     const size = rows * cols;
     const heads = (fields.fog_heads as number[]).map((head, i) => ({
       head,
-      strength: strength.subarray(i * size, (i + 1) * size),
+      strength: values.subarray(i * size, (i + 1) * size),
     }));
-    this.#fog = { rows, cols, heads };
-    this.#selection = {
+    return { rows, cols, heads };
+  };
+  const ends = arrays.fog_query && arrays.fog_key;
+  return {
+    selection: {
       edges,
       total: fields.total as number,
       kept: fields.kept as number,
       missing: fields.missing as number,
       special: fields.special as number,
-    };
-  }
+    },
+    fog: { ...pool("fog"), ...(ends ? { ends: { query: pool("fog_query"), key: pool("fog_key") } } : {}) },
+    how: fields.exact === false ? String(fields.how) : "",
+  };
 }

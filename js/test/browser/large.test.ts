@@ -72,18 +72,18 @@ function answerEdges(host: FakeHost, request: Sent): void {
   });
   const { query, key, head, weight, strength } = edges;
   const fog = new Float32Array(HEADS * 8 * 8).fill(2);
-  host.reply(
-    request,
-    {
-      query: pack(query),
-      key: pack(key),
-      head: pack(head),
-      weight: pack(weight),
-      strength: pack(strength),
-      fog: pack(fog, [HEADS, 8, 8]),
-    },
-    { total, kept, missing, fog_heads: [...Array(HEADS).keys()] },
-  );
+  const arrays = {
+    query: pack(query),
+    key: pack(key),
+    head: pack(head),
+    weight: pack(weight),
+    strength: pack(strength),
+    fog: pack(fog, [HEADS, 8, 8]),
+  };
+  const { v, id, kind, hold, ...asked } = request;
+  const fields = { total, kept, missing, special: 0, fog_heads: [...Array(HEADS).keys()] };
+  host.fromPython({ _edges: { revision: 1, request: asked, ...fields, arrays } });
+  host.reply(request, {}, { held: hold });
 }
 
 describe("512 tokens × 12 heads, of which the first rows are here", () => {
