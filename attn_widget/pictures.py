@@ -5,19 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .attention import Attention
-from .selection import LinesState
+from .selection import HeadsState, MatrixState, PictureState
 from .state import WidgetState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PictureState = LinesState
-"""What a still picture depends on, beside the map."""
-
 
 def picture_state(state: WidgetState) -> PictureState:
-    """Return what a still picture of a widget's view depends on; equal ones look alike."""
+    """Return what a still picture of a widget's view depends on; equal ones look alike.
+
+    Of two views side by side it is the first.
+    """
+    theme = "light" if state.theme == "auto" else state.theme
+    if state.view == "matrix":
+        return MatrixState(
+            layer=state.layer,
+            heads=state.shown_heads,
+            combine=state.combine,
+            pinned_queries=state.pinned_queries,
+            pinned_keys=state.pinned_keys,
+            scale=state.scale,
+            colormap=state.colormap,
+            pool=state.pool,
+            window=state.window,
+            words=state.words,
+            special=state.special,
+            theme=theme,
+        )
+    if state.view == "heads":
+        return HeadsState(
+            layer=state.layer,
+            heads=state.shown_heads,
+            sort=state.sort,
+            pattern=state.pattern,
+            scale=state.scale,
+            colormap=state.colormap,
+            theme=theme,
+        )
     return state.lines_state()
 
 
@@ -30,6 +56,6 @@ def picture_png(attention: Attention, state: PictureState) -> bytes:
 
 def plot_picture(attention: Attention, state: PictureState, ax: Axes | None) -> Figure:
     """Draw a map in some state with Matplotlib, into ``ax`` where there is one."""
-    from .figure import plot_lines
+    from . import figure
 
-    return plot_lines(attention, state, ax)
+    return figure.plot_picture(attention, state, ax)

@@ -61,7 +61,7 @@ class HeadsState:
 
     layer: int = 0
     heads: tuple[int, ...] = ()
-    """The heads selected in ``layer``; all of them count as none."""
+    """The heads shown of ``layer``."""
     sort: str = "layer"
     pattern: str | None = None
     scale: str = "absolute"

@@ -121,7 +121,9 @@ def _draw_frames(ax: Axes, plan: HeadsPlan) -> None:
     """Draw a hairline around every thumbnail, and the hue of those that are shown."""
     scene, tiling = plan.scene, plan.tiling
     wide, high = tiling.box
-    selected = {scene.state.layer * scene.shape[1] + head for head in scene.state.heads}
+    first = scene.state.layer * scene.shape[1]
+    whole = scene.all_heads
+    selected = set() if whole else {first + head for head in scene.state.heads}
     hairlines, frames, hues = [], [], []
     out = 0.5 if tiling.pitch[0] < 16 else 1.25
     for at, cell in enumerate(plan.places):
@@ -131,6 +133,12 @@ def _draw_frames(ax: Axes, plan: HeadsPlan) -> None:
             hues.append(head_colour(cell % scene.shape[1], plan.theme))
         elif tiling.pitch[0] >= 16:
             hairlines.append(frame((x, y, x + wide, y + high)))
+    if whole and not scene.flowing:
+        # All heads of a layer: one frame around them.
+        (x, y), (right, _) = plan.place(first), plan.place(first + scene.shape[1] - 1)
+        out += 0.5
+        frames.append(frame((x - out, y - out, right + wide + out, y + high + out)))
+        hues.append(plan.theme.text)
     if hairlines:
         stroke(ax, hairlines, [plan.theme.line], 0.5)
     if frames:

@@ -48,7 +48,7 @@ def below(scene: HeadsScene, theme: Theme, width: float, slack: float) -> Notes:
     shading = scene.shading
     placed, lower = bar_and_words(shading, theme, width, slack)
     words = swatches(shading, scene.cells, "masked", theme)
-    if scene.state.heads:
+    if scene.state.heads and not (scene.all_heads and scene.flowing):
         words.append(Word("", NOTE, theme.text, mark="ring", space=5))
         words += phrases([f"framed: heads shown of layer {scene.state.layer}"], theme)
     words += phrases(_accounts(scene), theme)

@@ -19,6 +19,8 @@ from .plan import LEAST_WIDTH, PADDING, TEXT_SLACK
 MOST_PITCH: Final = 84.0
 LEAST_PITCH: Final = 8.0
 FLOWING_PITCH: Final = 76.0
+FLOWING_LEAST: Final = 44.0
+"""With less room the numbers below thumbnails are no longer legible."""
 COMFORTABLE: Final = 792.0
 """Room for the thumbnails of a row, where they need it."""
 LABEL: Final = 10.0
@@ -37,6 +39,8 @@ class Tiling:
     pitch: tuple[float, float]
     box: tuple[float, float]
     """Width and height of a thumbnail, at the left top of its place."""
+    natural: float
+    """Width of a place where there is room for all."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,12 @@ class HeadsPlan:
         """Whether nothing overlaps or reaches beyond the picture."""
         bottom = self.top + self.tiling.lines * self.tiling.pitch[1] + self.footer.height
         right = self.left + self.tiling.columns * self.tiling.pitch[0]
-        return bottom + PADDING <= self.height + 0.5 and right + PADDING <= self.width + 0.5
+        least = FLOWING_LEAST if self.scene.flowing else LEAST_PITCH
+        return (
+            self.tiling.pitch[0] >= min(least, self.tiling.natural)
+            and bottom + PADDING <= self.height + 0.5
+            and right + PADDING <= self.width + 0.5
+        )
 
     def place(self, at: int) -> tuple[float, float]:
         """Return the left top of a place."""
@@ -95,7 +104,7 @@ def tiling_of(
     else:
         columns = max(1, heads)
         across = max(LEAST_PITCH, min(MOST_PITCH, COMFORTABLE // columns))
-    lines = ceil(count / columns)
+    lines, natural = ceil(count / columns), across
     under = BELOW if flowing else 0.0
     if room is not None:
         down = room[1] / max(1, lines) - under
@@ -107,7 +116,7 @@ def tiling_of(
         # Cells of half or whole CSS pixels are sharp.
         wide = int(2 * wide / cells) / 2 * cells
     high = float(max(4, round(wide * aspect)))
-    return Tiling(columns, lines, (wide + gap, high + gap + under), (wide, high))
+    return Tiling(columns, lines, (wide + gap, high + gap + under), (wide, high), natural)
 
 
 def cells_in(tiling: Tiling, shape: tuple[int, int, int, int]) -> tuple[int, int]:

@@ -60,8 +60,8 @@ MEANINGS: Final = {
     "confidence": "mean of the rows' largest weights",
     "sink": "largest mean weight that one key receives",
     "distance": "mean distance from query to key, as a share of the length",
-    "previous": "mean weight on the position before the query",
-    "next": "mean weight on the position after the query",
+    "previous": "share of the weight on the key just before its query",
+    "next": "share of the weight on the key just after its query",
 }
 """What the statistics are, as the page says it."""
 
@@ -98,6 +98,11 @@ class HeadsScene:
     def flowing(self) -> bool:
         """Whether heads stand in the order of a statistic, not in a row a layer."""
         return self.state.sort != "layer"
+
+    @property
+    def all_heads(self) -> bool:
+        """Whether all heads of the layer are shown, and not one of several chosen."""
+        return len(self.state.heads) == self.shape[1] > 1
 
     @property
     def strong(self) -> NDArray[np.bool_]:

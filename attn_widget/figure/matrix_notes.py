@@ -103,16 +103,18 @@ def bar_and_words(
         width: room for a line.
         slack: as for :func:`above`.
     """
+    below_bar = _BAR_MIDDLE + _TICKS_BELOW + 10
     start = WIDTHS["bar"] + width_of(shading.ticks()[-1][1], _TICK) / 2 + 12
-    said, _ = flow(
+    beside = start + width_of(shading.phrase(), NOTE) * slack <= width
+    said, end = flow(
         phrases([shading.phrase()], theme),
-        max(120.0, width - start),
+        width,
         slack,
-        _BAR_MIDDLE - 0.75 * NOTE,
+        _BAR_MIDDLE - 0.75 * NOTE if beside else below_bar,
     )
     placed = colour_bar(shading, theme)
-    placed += [Placed(word, x + start, y) for word, x, y in said]
-    return placed, max(_BAR_MIDDLE + _TICKS_BELOW, *(y for _, _, y in said)) + 10
+    placed += [Placed(word, x + (start if beside else 0.0), y) for word, x, y in said]
+    return placed, below_bar if beside else end
 
 
 def colour_bar(shading: Shading, theme: Theme) -> list[Placed]:
