@@ -16,6 +16,8 @@ export class BasePicture {
   readonly #painted: () => void;
   #key = "";
   #window: Window | undefined;
+  #busy = false;
+  #next: (() => void) | undefined;
 
   constructor(lifetime: Lifetime, painted: () => void) {
     this.#painter = new Painter(lifetime);
@@ -28,23 +30,35 @@ export class BasePicture {
   }
 
   /**
-   * Draw a scene unless it is the one drawn last; a drawing under way gives place to it. Only what is
-   * `complete` counts as painted: the rest has lines still to come.
+   * Draw a scene unless it is the one drawn last. A drawing under way gives place to one of another
+   * window; other lines in the same one wait for it, the last of them only, so that maps that come faster
+   * than pictures still show. Only what is `complete` counts as painted: the rest has lines still to come.
    */
   draw(key: string, window: Window, complete: boolean, scene: () => BaseScene): void {
     const ratio = pixelRatio(window);
     const full = JSON.stringify([key, window, ratio, complete]);
     if (full === this.#key) return;
+    const moved = JSON.stringify(window) !== JSON.stringify(this.#window);
     this.#key = full;
     this.#window = window;
     const made = scene();
+    const start = () => this.#start(made, window, ratio, complete);
+    if (this.#busy && !moved) this.#next = start;
+    else start();
+  }
+
+  #start(made: BaseScene, window: Window, ratio: number, complete: boolean): void {
+    this.#busy = true;
+    this.#next = undefined;
     const put = (draw: (context: CanvasRenderingContext2D) => void, final: boolean) => {
       const context = begin(this.canvas, window, ratio);
       if (context) {
         draw(context);
         strokeLinks(context, made.links, made.geometry, getComputedStyle(this.canvas).color);
       }
+      if (final) this.#busy = false;
       if (complete && final) this.#painted();
+      this.#next?.();
     };
     if (!made.fog && strokesTell(made.edges, made.geometry)) {
       this.#painter.stop();
