@@ -1,13 +1,18 @@
-"""What a source may do faster than reading: overviews of whole heads, and previews of parts."""
+"""What a source may do faster than reading: overviews, previews, work where the weights are."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+Picks = tuple[int, Sequence[int], Sequence[int], Sequence[int]]
+"""A layer; and the heads, queries and keys to take of it, each in order."""
 
 
 @dataclass(frozen=True)
@@ -68,4 +73,70 @@ class SupportsPreview(Protocol):
         Returns:
             float32 ``(rows, cols)``, and a few words on how it was made ("from every 64th query").
         """
+        ...
+
+
+@runtime_checkable
+class SupportsReduction(Protocol):
+    """A source that reduces any part by itself, several heads merged."""
+
+    def reduce(
+        self,
+        layer: int,
+        heads: Sequence[int],
+        combine: str,
+        query: slice,
+        key: slice,
+        size: tuple[int, int],
+        most: int | None = None,
+    ) -> Generator[float, None, tuple[Overview, int]]:
+        """Reduce a part in steps of some 50 ms at most, in bounded memory.
+
+        Args:
+            layer: the layer.
+            heads: the heads, at least one.
+            combine: ``"mean"`` or ``"max"`` of several heads.
+            query: the queries, a slice of step 1 within bounds.
+            key: the keys, likewise.
+            size: cells on either side, at most as many as positions.
+            most: about how many weights are enough, where it is no matter if queries are left out.
+
+        Yields:
+            The share done, 0..1, rising.
+
+        Returns:
+            The overview of the part, and how many queries it was made from.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsElsewhere(Protocol):
+    """A source whose weights are elsewhere: functions go to them, and their results come back."""
+
+    def gather(
+        self, layer: int, heads: Sequence[int], queries: Sequence[int], keys: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Read the weights at some heads, queries and keys in one go, float32, and no others."""
+        ...
+
+    def elsewhere(
+        self, function: Callable[[Any], T], parts: Sequence[Picks]
+    ) -> Generator[float, None, list[T]]:
+        """Call a function with each of some parts, where the weights are.
+
+        Args:
+            function: importable there; it is given an array ``(heads, queries, keys)``.
+            parts: what it is given.
+
+        Yields:
+            The share done, 0..1, rising, at least every 50 ms.
+
+        Returns:
+            What it returned for each part.
+        """
+        ...
+
+    def largest(self, layer: int) -> float:
+        """Return the largest finite magnitude of a layer."""
         ...

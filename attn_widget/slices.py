@@ -13,6 +13,7 @@ from . import protocol
 from .attention import Attention
 from .codec import wire_dtype
 from .filters import Edges, Filter, join_edges, merge_heads, select_edges, take_edges
+from .overview import SupportsElsewhere
 from .scale import full_value
 
 FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -103,6 +104,8 @@ def layer_full_value(
     large = heads * queries * keys * 4 > FULL_VALUE_BYTES
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
+    if isinstance(attention.source, SupportsElsewhere):
+        return full_value(np.array([attention.source.largest(layer)]), attention.kind)
     largest = np.zeros(heads, np.float32)
     for head in range(heads if queries and keys else 0):
         weights = attention.source.read(layer, slice(head, head + 1), *_everywhere(attention))

@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from .overview import SupportsElsewhere
+
 Weights = NDArray[np.float32]
 Shape = tuple[int, int, int, int]
 
@@ -137,6 +139,10 @@ class LayersSource:
         """Read a block of one layer; see `Source.read`."""
         return to_float32(cast(Any, self._layers[layer])[(*self._front, head, query, key)])
 
+    def stacked(self) -> object:
+        """All layers as one array, where NumPy's ``stack`` is told how by their library."""
+        return np.stack(cast(Any, [cast(Any, layer)[self._front] for layer in self._layers]))
+
 
 class SelectionSource:
     """A part of another source.
@@ -179,7 +185,7 @@ def as_source(weights: object, batch: int | None = None) -> Source:
             raise ValueError(f"batch={batch} was given but the source has no batch axis")
         return weights
     if is_array(weights):
-        return ArraySource(weights, batch)
+        return _dask_source(weights, batch) if is_dask(weights) else ArraySource(weights, batch)
     if isinstance(weights, (list, tuple)) and weights:
         missing = [index for index, layer in enumerate(weights) if layer is None]
         if missing:
@@ -188,7 +194,11 @@ def as_source(weights: object, batch: int | None = None) -> Source:
                 'needs attn_implementation="eager" with output_attentions=True)'
             )
         if all(map(is_array, weights)):
-            return LayersSource(weights, batch)
+            layers = LayersSource(weights, batch)
+            if not all(map(is_dask, weights)):
+                return layers
+            # One array is read in one go: (layer, head, query, key) in the end.
+            return _dask_source(layers.stacked())
     if isinstance(weights, (list, tuple)) or hasattr(weights, "__array__"):
         return ArraySource(_listed(weights), batch)
     raise TypeError(
@@ -219,6 +229,8 @@ def gather_layer(
     source: Source, layer: int, heads: Sequence[int], queries: Sequence[int], keys: Sequence[int]
 ) -> Weights:
     """Read the weights of one layer at some heads, queries and keys."""
+    if isinstance(source, SupportsElsewhere):
+        return source.gather(layer, heads, queries, keys)
     spans = [spans_of(heads, 1), spans_of(queries, GAP), spans_of(keys, GAP)]
     if all(len(found) == 1 for found in spans):
         taken = [
@@ -340,6 +352,17 @@ def float_dtype(array: object) -> tuple[np.dtype[Any], str]:
 def is_array(value: object) -> bool:
     """Whether a value has what a slice can be read from."""
     return all(hasattr(value, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def is_dask(value: object) -> bool:
+    """Whether a value is a dask array: sliced and computed elsewhere, later."""
+    return is_array(value) and hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
+
+
+def _dask_source(array: object, batch: int | None = None) -> Source:
+    from .sources_dask import DaskSource
+
+    return DaskSource(array, batch)
 
 
 def batch_index(batch: int | None, size: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .attention import Attention
 from .filters import merge_heads
+from .overview import SupportsElsewhere
 
 BLOCK_CELLS: Final = 1 << 20
 """Weights read in one go: some 10 ms, and 4 MiB."""
@@ -76,13 +77,17 @@ def read_queries(
 
     It may share memory with the map.
     """
+    source = attention.source
+    if isinstance(source, SupportsElsewhere):
+        picks = range(heads.start, heads.stop), rows.tolist(), range(cols.start, cols.stop)
+        return source.gather(layer, *picks)
     chunk = _chunk_rows(attention)
     apart = np.diff(rows // chunk) > 0 if chunk > 1 else np.diff(rows) > 1
     runs = np.split(rows, np.flatnonzero(apart) + 1)
     blocks = []
     for run in runs:
         span = slice(int(run[0]), int(run[-1]) + 1)
-        block = attention.source.read(layer, heads, span, cols)
+        block = source.read(layer, heads, span, cols)
         blocks.append(block if len(run) == block.shape[1] else block[:, run - run[0]])
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 

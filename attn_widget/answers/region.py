@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..codec import Packed, pack
 from ..codes import encode, is_signed
 from ..evidence import entropy
 from ..memory import Memory
-from ..overview import SupportsOverview, SupportsPreview
+from ..overview import Overview, SupportsOverview, SupportsPreview, SupportsReduction
 from ..pooling import Pool, bin_means, finite_sums, spread
 from ..scale import full_value
 from ..slices import FULL_VALUE_BYTES, layer_full_value
@@ -33,8 +33,13 @@ from .fields import (
     within,
 )
 
+T = TypeVar("T")
+
 PATIENCE_S: Final = 0.3
 """What takes longer is shown roughly first."""
+
+TRIAL: Final = 1 / 3
+"""Share of that time after which it is judged at the earliest."""
 
 CHEAP_CELLS: Final = 1 << 25
 """Beyond so many weights it isn't even tried."""
@@ -83,6 +88,20 @@ class Part:
     def source(self) -> object | None:
         """What may know a short cut: the source, where one head is shown as it is."""
         return self.shown.source if len(self.heads) == 1 and not self.words else None
+
+    @property
+    def reducer(self) -> SupportsReduction | None:
+        """The source, where it reduces any part by itself and words are as they are."""
+        source = self.shown.source
+        return source if isinstance(source, SupportsReduction) and not self.words else None
+
+    def reduced(self, most: int | None = None) -> Generator[float, None, tuple[Overview, int]]:
+        """Let the source reduce the part; see :class:`SupportsReduction`."""
+        reducer = self.reducer
+        assert reducer is not None
+        return reducer.reduce(
+            self.layer, self.heads, self.combine, self.rows, self.cols, self.size, most
+        )
 
     def vectors(self, name: str) -> tuple[object, ...]:
         """Return the key under which a vector of the shown heads is kept."""
@@ -143,8 +162,14 @@ def _exact_cells(
 ) -> Generator[float, None, Cells | None]:
     """Read all of it; None where that turns out to take longer than ``patience`` seconds."""
     source = part.source
+    if part.reducer is not None:
+        reduced = yield from _patient(part.reduced(), patience)
+        return None if reduced is None else _overview(part, reduced[0], memory)
     if isinstance(source, SupportsOverview) and part.whole_rows and part.whole_cols:
-        return (yield from _overview(part, source, memory, patience))
+        found = yield from _patient(
+            source.overview(part.layer, part.heads[0], *part.size), patience
+        )
+        return None if found is None else _overview(part, found, memory)
     pool = Pool(*part.shape, part.size)
     totals, entropies = np.zeros(part.shape[1]), np.zeros(part.shape[0])
     signed = is_signed(part.shown.kind)
@@ -175,30 +200,33 @@ def _exact_cells(
     return Cells(pool.strongest(), pool.means(), exact=True)
 
 
-def _overview(
-    part: Part, source: SupportsOverview, memory: Memory, patience: float | None
-) -> Generator[float, None, Cells | None]:
-    steps = source.overview(part.layer, part.heads[0], *part.size)
+def _patient(
+    steps: Generator[float, None, T], patience: float | None
+) -> Generator[float, None, T | None]:
+    """Go on while the whole seems to take no more than ``patience`` seconds; None where it does."""
     spent = 0.0
     while True:
         started = perf_counter()
         try:
             share = next(steps)
         except StopIteration as end:
-            found = end.value
-            break
+            found: T = end.value
+            return found
         spent += perf_counter() - started
-        if patience is not None and spent > patience * max(share, 0.05):
+        if patience is not None and spent > patience * max(share, TRIAL):
+            steps.close()
             return None
         yield share
+
+
+def _overview(part: Part, found: Overview, memory: Memory) -> Cells:
     if not is_signed(part.shown.kind):
-        everywhere = slice(0, len(found.totals))
-        totals = np.asarray(found.totals, dtype=np.float64)
-        memory.keep_vector(part.vectors("totals"), len(totals), everywhere, totals)
-        if found.entropy is not None:
+        if part.whole_cols:
+            totals = np.asarray(found.totals, dtype=np.float64)
+            memory.keep_vector(part.vectors("totals"), part.shown.shape[3], part.cols, totals)
+        if part.whole_rows and found.entropy is not None:
             entropies = np.asarray(found.entropy, dtype=np.float64)
-            everywhere = slice(0, len(entropies))
-            memory.keep_vector(part.vectors("entropy"), len(entropies), everywhere, entropies)
+            memory.keep_vector(part.vectors("entropy"), part.shown.shape[2], part.rows, entropies)
     return Cells(found.max, found.mean, exact=True)
 
 
@@ -208,20 +236,28 @@ def _rough_cells(part: Part) -> Generator[float, None, Cells]:
     if isinstance(source, SupportsPreview):
         mean, how = source.preview(part.layer, part.heads[0], part.rows, part.cols, *part.size)
         return Cells(mean, mean, exact=False, how=how)
+    if part.reducer is not None:
+        found, read = yield from part.reduced(SAMPLED_CELLS)
+        return _sampled(part, found.max, found.mean, read)
     count = max(SAMPLED_ROWS, SAMPLED_CELLS // (len(part.heads) * part.shape[1]))
     at = spread(part.shape[0], count)
     pool = Pool(*part.shape, part.size)
     done = 0
     rows = at + part.rows.start
-    for read, block in stream_rows(
-        part.shown, part.layer, part.heads, part.combine, rows, part.cols
-    ):
-        pool.add(read - part.rows.start, block)
-        done += len(read)
+    blocks = stream_rows(part.shown, part.layer, part.heads, part.combine, rows, part.cols)
+    for queries, block in blocks:
+        pool.add(queries - part.rows.start, block)
+        done += len(queries)
         yield done / len(at)
-    exact = len(at) == part.shape[0]
-    how = "" if exact else f"from {len(at)} of {part.shape[0]} queries"
-    return Cells(pool.strongest(), pool.means(), exact, how)
+    return _sampled(part, pool.strongest(), pool.means(), len(at))
+
+
+def _sampled(
+    part: Part, strongest: NDArray[np.float32], means: NDArray[np.float32], queries: int
+) -> Cells:
+    exact = queries == part.shape[0]
+    how = "" if exact else f"from {queries} of {part.shape[0]} queries"
+    return Cells(strongest, means, exact, how)
 
 
 def _told(

@@ -8,7 +8,9 @@ from .. import protocol
 from ..attention import Attention
 from ..codec import pack, wire_dtype
 from ..memory import Memory
+from ..overview import SupportsElsewhere
 from ..slices import element_bytes, read_rows
+from ..sources import to_float32
 from .fields import Request, Steps, positions, within
 
 
@@ -34,10 +36,15 @@ def answer_rows(attention: Attention, request: Request, memory: Memory) -> Steps
             f"rows must fit into {protocol.MESSAGE_BYTES} bytes; got {stop - start} of "
             f"{len(heads)} heads, {size} bytes (show fewer heads: attention.select(heads=...))"
         )
-    # Nothing here takes long enough to be done in steps.
-    yield from ()
-    picked = attention if asked is None else attention.select(heads=heads)
-    weights = read_rows(picked, layer, side, start, max(start, stop))
+    along = range(start, max(start, stop))
+    source = attention.source
+    if isinstance(source, SupportsElsewhere):
+        picks = (along, range(keys)) if side == "query" else (range(queries), along)
+        (weights,) = yield from source.elsewhere(to_float32, [(layer, heads, *picks)])
+    else:
+        # Nothing here takes long enough to be done in steps.
+        picked = attention if asked is None else attention.select(heads=heads)
+        weights = read_rows(picked, layer, side, along.start, along.stop)
     fields: dict[str, Any] = {"layer": layer, "side": side, "start": start, "stop": stop}
     if asked is not None:
         fields["heads"] = heads

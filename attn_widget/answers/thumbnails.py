@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,9 @@ from ..evidence import (
     sink_score,
 )
 from ..memory import Memory
+from ..overview import SupportsElsewhere
 from ..pooling import Pool, spread
+from ..sources import to_float32
 from ..streams import BLOCK_CELLS, read_queries
 from .fields import ROOM, Request, Steps, cells, fitted, span
 
@@ -57,22 +60,23 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
     statistics = np.full((count, heads, len(STATISTICS)), np.nan, np.float32)
     affordable = min(HEAD_CELLS // max(1, keys), CHEAP_CELLS // max(1, count * heads * keys))
     rows = spread(queries, max(SAMPLED_ROWS, affordable))
-    together = max(1, BLOCK_CELLS // max(1, len(rows) * keys))
+    glance = partial(glance_at, rows=rows, queries=queries, size=size, signed=signed)
+    source = attention.source
+    parts = _parts(range(shown.start, shown.stop), range(heads if codes.size else 0), rows, keys)
+    if isinstance(source, SupportsElsewhere):
+        picks = [(layer, group, rows.tolist(), range(keys)) for layer, group in parts]
+        glances = yield from source.elsewhere(glance, picks)
+        for (layer, group), found in zip(parts, glances, strict=True):
+            place = layer - shown.start, slice(group.start, group.stop)
+            codes[place], full[place], statistics[place] = found
+        parts = []
     done = 0
-    for layer in range(count if codes.size else 0):
-        for first in range(0, heads, together):
-            group = slice(first, min(first + together, heads))
-            block = read_queries(attention, shown.start + layer, group, rows, slice(0, keys))
-            for head, weights in enumerate(block, first):
-                pool = Pool(queries, keys, size)
-                pool.add(rows, weights)
-                strongest = pool.strongest()
-                finite = np.abs(strongest[np.isfinite(strongest)])
-                full[layer, head] = finite.max(initial=0.0) or 1.0
-                codes[layer, head] = encode(strongest, float(full[layer, head]), signed, BYTES)
-                statistics[layer, head] = describe_head(weights, rows)
-            done += group.stop - group.start
-            yield done / (count * heads)
+    for layer, group in parts:
+        place = layer - shown.start, slice(group.start, group.stop)
+        block = read_queries(attention, layer, place[1], rows, slice(0, keys))
+        codes[place], full[place], statistics[place] = glance(block)
+        done += len(group)
+        yield done / (count * heads)
     fields = {
         "layers": [shown.start, shown.stop],
         "size": list(size),
@@ -85,6 +89,42 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
         "statistics": pack(statistics, "f4"),
     }
     return fields, arrays
+
+
+def _parts(
+    layers: range, heads: range, rows: NDArray[np.intp], keys: int
+) -> list[tuple[int, range]]:
+    """Return layers and heads that are read in one go."""
+    together = max(1, BLOCK_CELLS // max(1, len(rows) * keys))
+    groups = [heads[first : first + together] for first in range(0, len(heads), together)]
+    return [(layer, group) for layer in layers for group in groups]
+
+
+def glance_at(
+    block: object, rows: NDArray[np.intp], queries: int, size: tuple[int, int], signed: bool
+) -> tuple[NDArray[np.uint16], NDArray[np.float32], NDArray[np.float32]]:
+    """Return codes, full values and statistics of some heads.
+
+    Args:
+        block: ``(heads, n, K)``, of any array library.
+        rows: the queries that were read.
+        queries: how many there are.
+        size: cells on either side.
+        signed: whether weights are told with their sign.
+    """
+    heads = to_float32(block)
+    codes = np.zeros((len(heads), *size), np.uint16)
+    full = np.ones(len(heads), np.float32)
+    statistics = np.full((len(heads), len(STATISTICS)), np.nan, np.float32)
+    for head, weights in enumerate(heads):
+        pool = Pool(queries, weights.shape[1], size)
+        pool.add(rows, weights)
+        strongest = pool.strongest()
+        finite = np.abs(strongest[np.isfinite(strongest)])
+        full[head] = finite.max(initial=0.0) or 1.0
+        codes[head] = encode(strongest, float(full[head]), signed, BYTES)
+        statistics[head] = describe_head(weights, rows)
+    return codes, full, statistics
 
 
 def describe_head(weights: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float64]:
