@@ -61,7 +61,7 @@ class Tasks(Generic[T]):
                 return
             until = perf_counter() + STEP_S
             share = 0.0
-            while loop is None or perf_counter() < until:
+            while True:
                 try:
                     share = max(share, next(steps))
                 except StopIteration as end:
@@ -71,6 +71,8 @@ class Tasks(Generic[T]):
                 except BaseException:
                     self._running.pop(name, None)
                     raise
+                if loop is not None and perf_counter() >= until:
+                    break
             if perf_counter() - told >= PROGRESS_S:
                 told = perf_counter()
                 progress(share)
