@@ -9,15 +9,13 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-WIDGET = "attn_widget/static/widget.js"
-STANDALONE = "attn_widget/static/standalone.js"
+BUNDLES = ("attn_widget/static/widget.js", "attn_widget/static/standalone.js")
 SOURCES = ("js/src/**/*", "js/build.mjs", "package-lock.json")
 
 
 def bundles(root: Path) -> list[Path]:
     """The bundles that the sources under `root` make."""
-    has_standalone = (root / "js" / "src" / "standalone.ts").is_file()
-    return [root / WIDGET, root / STANDALONE] if has_standalone else [root / WIDGET]
+    return [root / name for name in BUNDLES]
 
 
 def is_current(root: Path) -> bool:

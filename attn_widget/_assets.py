@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 MODULE = Path(__file__).parent / "static" / "widget.js"
+STANDALONE = MODULE.with_name("standalone.js")
 
 
 def watched() -> bool:
@@ -27,9 +28,23 @@ def module_text() -> str:
     Raises:
         FileNotFoundError: if the front end has not been built.
     """
-    if not MODULE.is_file():
+    return _text(MODULE)
+
+
+@lru_cache(maxsize=1)
+def standalone_text() -> str:
+    """Return the script of exported pages.
+
+    Raises:
+        FileNotFoundError: if the front end has not been built.
+    """
+    return _text(STANDALONE)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
         raise FileNotFoundError(
-            f"attn_widget's front end ({MODULE.name}) is missing: in a clone, run "
+            f"attn_widget's front end ({path.name}) is missing: in a clone, run "
             "`npm ci && npm run build`; otherwise install attn-widget again"
         )
-    return MODULE.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8")

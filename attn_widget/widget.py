@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -11,6 +12,7 @@ from . import _assets, protocol
 from .answers import Reply, hovered_at, reply_steps
 from .attention import Attention
 from .content import block_room, describe, describe_block
+from .export import export_page, write_page
 from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
 from .memory import Memory
@@ -267,6 +269,31 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         from .figure import Snapshot
 
         return Snapshot(self._png(), repr(self))
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, *, limit_mb: float = 25) -> str:
+        """Return a page that shows this widget anywhere, interactive, without kernel or network.
+
+        It holds the maps as far as there is room, the layer shown first; of a layer too large for
+        it, what is on screen. What it leaves out it says, and a ``UserWarning`` says it here.
+
+        Args:
+            path: a file to write the page to as well; it appears whole or not at all.
+            limit_mb: size of the page at most, in MB (1,000,000 bytes).
+
+        Raises:
+            ValueError: if not even an empty page of the map shown has room.
+        """
+        state = {name: getattr(self, name) for name in self._state_names()}
+        held = {
+            kind: value
+            for kind in ("thumbnails", "region", "edges", "rows")
+            if self._is_sent and (value := getattr(self, f"_{kind}"))
+        }
+        memory = self._memory if self._is_sent else Memory()
+        page = export_page(self._maps, state, self.shown_heads, held, memory, limit_mb)
+        if path is not None:
+            write_page(page, path)
+        return page
 
     def _png(self) -> bytes:
         state = (self._updates, self.map, self.step, picture_state(self))

@@ -2,7 +2,6 @@
  * Bundles the front end: `index.ts` into the module that anywidget loads, `standalone.ts` into the
  * script of exported pages. `--watch` rebuilds on every change and leaves the sources readable.
  */
-import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +20,7 @@ const WIDGET_BUDGET = 100_000;
 const bundles = [
   { entry: "index.ts", file: "widget.js", format: "esm", budget: WIDGET_BUDGET },
   { entry: "standalone.ts", file: "standalone.js", format: "iife", budget: Infinity },
-].filter(({ entry }) => entry === "index.ts" || existsSync(resolve(here, "src", entry)));
+];
 
 /** esbuild leaves imported text as it is; a style sheet has white space to lose. */
 const smallStyles = {

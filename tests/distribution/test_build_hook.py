@@ -13,6 +13,7 @@ import pytest
 from distribution.checkouts import run, succeed
 
 BUNDLE = "attn_widget/static/widget.js"
+BUNDLES = (BUNDLE, "attn_widget/static/standalone.js")
 LONG_AGO = 946_684_800.0
 
 
@@ -28,17 +29,18 @@ def bundled(checkout: Path) -> str:
 
 
 def put_bundle(checkout: Path, text: str, *, old: bool) -> None:
-    path = checkout / BUNDLE
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    if old:
-        os.utime(path, (LONG_AGO, LONG_AGO))
+    for name in BUNDLES:
+        path = checkout / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        if old:
+            os.utime(path, (LONG_AGO, LONG_AGO))
 
 
 def test_missing_bundle_is_built(checkout: Path) -> None:
     code, printed = build(checkout, "wheel", npm=True)
     assert code == 0, printed
-    assert "export{" in bundled(checkout)
+    assert "export default" in bundled(checkout)
 
 
 def test_bundle_older_than_its_sources_is_built_again(checkout: Path) -> None:

@@ -19,12 +19,14 @@ ASSETS = {
     "samples/sentence_pairs.npz",
     "samples/sentences.npz",
     "samples/translations.npz",
+    "static/standalone.js",
     "static/widget.js",
 }
 BUILT_FROM = {
     "hatch_build.py",
     "js/build.mjs",
     "js/src/index.ts",
+    "js/src/standalone.ts",
     "package-lock.json",
     "package.json",
     "pyproject.toml",

@@ -1,0 +1,164 @@
+"""What views show of maps too large to be in a page whole: the answers they would ask for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from ..answers import Reply, reply_steps
+from ..attention import Attention
+from ..codec import pack, wire_dtype
+from ..memory import Memory
+from ..methods import merge_words
+from ..protocol import EDGES_LIMIT, FOCUS_ABOVE, VERSION
+from ..slices import block_plan, can_merge_words, layer_full_value
+from .page import Embedded, PageMap
+
+State = Mapping[str, Any]
+
+ALONE_HEADS: Final = 16
+"""Heads of such a layer that the matrix also shows alone."""
+
+OVERVIEW_CELLS: Final = 512
+"""Cells on either side of the matrix's overview, as the page asks for it."""
+
+THUMBNAIL_CELLS: Final = 48
+"""Cells on either side of a thumbnail at most."""
+
+SAMPLED_WEIGHTS: Final = 1 << 28
+"""Most weights that are read for thumbnails, 16 rows of each head at least."""
+
+NEIGHBOURS: Final = 12
+"""Columns that the page asks for on either side of a pinned key."""
+
+FILTERS: Final = (
+    "heads", "combine", "direction", "mass", "threshold", "top_k", "special", "scale", "words"
+)  # fmt: skip
+"""The state that lines depend on, beside the layer."""
+
+
+def keep_held(page: Embedded, entry: PageMap, held: Mapping[str, Any], layer: int) -> None:
+    """Take in what is on screen, where it can't be made of the layers that are there."""
+    for kind, value in held.items():
+        shows = value["request"].get("layer", layer)
+        if layer not in entry.layers and shows == layer:
+            _add(page, entry, kind, value, held=True)
+
+
+def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: Memory) -> None:
+    """Take in what views show of a layer: rows, columns, lines, and overviews of the matrix."""
+    before = len(entry.blocks) + len(entry.answers)
+    _add_rows(page, entry, layer, state)
+    _add_columns(page, entry, layer, state, memory)
+    attention = entry.attention
+    words = state["words"] and can_merge_words(attention)
+    shown = merge_words(attention) if words else attention
+    _, count, queries, keys = shown.shape
+    if state["whole"] or (state["whole"] is None and max(queries, keys) <= FOCUS_ABOVE):
+        filters = {name: state[name] for name in FILTERS}
+        fields = {"layer": layer, **filters, "words": words, "limit": EDGES_LIMIT}
+        _ask(page, entry, "edges", fields, memory)
+    region = {
+        "layer": layer,
+        "combine": "max" if state["combine"] == "max" else "mean",
+        "rows": [0, queries],
+        "cols": [0, keys],
+        "size": [min(queries, OVERVIEW_CELLS), min(keys, OVERVIEW_CELLS)],
+        "words": words,
+        "exact": False,
+    }
+    for heads in _groups(list(state["heads"]), count):
+        if not _ask(page, entry, "region", {**region, "heads": heads}, memory):
+            break
+    if len(entry.blocks) + len(entry.answers) > before:
+        entry.viewed = layer
+
+
+def add_thumbnails(page: Embedded, entry: PageMap, layer: int, memory: Memory) -> None:
+    """Take in thumbnails of all heads, or of the layer shown where that is too much work."""
+    if any(answer["kind"] == "thumbnails" for answer in entry.answers):
+        return
+    layers, heads, _, keys = entry.attention.shape
+    many = layers * heads * keys * 16 > SAMPLED_WEIGHTS
+    span = [layer, layer + 1] if many else [0, layers]
+    cells = THUMBNAIL_CELLS
+    while cells >= 6:
+        size = [cells, cells]
+        if _ask(page, entry, "thumbnails", {"layers": span, "size": size}, memory):
+            return
+        cells //= 2
+
+
+def _groups(shown: list[int], count: int) -> list[list[int]]:
+    """Return the heads that the matrix shows together: those shown now, then each alone."""
+    alone = [[head] for head in range(min(count, ALONE_HEADS)) if [head] != shown]
+    return [shown, *alone] if shown else alone
+
+
+def _add_rows(page: Embedded, entry: PageMap, layer: int, state: State) -> None:
+    """Take in the rows that a page gets unasked, and those of the pinned queries."""
+    attention = entry.attention
+    pinned = [query for query in state["pinned_queries"] if query < attention.shape[2]]
+    _, near = block_plan(attention, layer, min(pinned, default=0), _rows_room(attention))
+    apart = [query for query in pinned if not near.start <= query < near.stop]
+    spans = [(near.start, near.stop), *((query, query + 1) for query in apart)]
+    parts = [attention[layer : layer + 1, :, start:stop, :] for start, stop in spans]
+    # The same for all rows: a page draws the layer by the last it hears.
+    full = [layer_full_value(attention, layer, np.concatenate(parts, axis=2)[0])]
+    for (start, stop), part in zip(spans, parts, strict=True):
+        described = {"layers": [layer, layer + 1], "queries": [start, stop], "full": full}
+        weights = pack(part, wire_dtype(attention.dtype))
+        added = page.add(described, {"weights": weights}) if start < stop else None
+        if added is not None:
+            entry.blocks.append(added)
+
+
+def _rows_room(attention: Attention) -> int:
+    """Return less room than a layer takes: the page has none for it."""
+    _, heads, queries, keys = attention.shape
+    return heads * queries * keys - 1
+
+
+def _add_columns(page: Embedded, entry: PageMap, layer: int, state: State, memory: Memory) -> None:
+    """Take in the columns of pinned keys, and those that are asked for with them."""
+    keys = entry.attention.shape[3]
+    for key in state["pinned_keys"]:
+        if key < keys:
+            start, stop = max(0, key - NEIGHBOURS), min(keys, key + 1 + NEIGHBOURS)
+            fields = {"layer": layer, "side": "key", "start": start, "stop": stop}
+            _ask(page, entry, "rows", fields, memory)
+
+
+def _ask(page: Embedded, entry: PageMap, kind: str, fields: dict[str, Any], memory: Memory) -> bool:
+    """Take in an answer; return whether there was one and room for it."""
+    asked = _key(kind, fields)
+    if any(_key(answer["kind"], answer["request"]) == asked for answer in entry.answers):
+        return True
+    request = {"v": VERSION, "id": "page", "kind": kind, "hold": True, **fields}
+    steps = reply_steps(entry.attention, request, 0, memory)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            reply: Reply = end.value
+            break
+    return reply.held is not None and _add(page, entry, kind, reply.held[1], held=False)
+
+
+def _add(page: Embedded, entry: PageMap, kind: str, value: dict[str, Any], *, held: bool) -> bool:
+    apart = ("request", "arrays", "revision")
+    fields = {name: item for name, item in value.items() if name not in apart}
+    described = {"kind": kind, "request": value["request"], "fields": fields, "held": held}
+    added = page.add(described, value["arrays"])
+    if added is not None:
+        entry.answers.append(added)
+    return added is not None
+
+
+def _key(kind: str, request: Mapping[str, Any]) -> str:
+    """Return the same for the same request; an exact answer serves for a preview."""
+    fields = {name: value for name, value in request.items() if name != "exact"}
+    return json.dumps([kind, fields], sort_keys=True)
