@@ -120,7 +120,11 @@ export class MatrixLegend {
     show(this.#heads, heads.length > 1 ? `${headsText(heads, state.combine).slice(2, -1)}${each}` : "");
     const [rows, cols] = pooled;
     const word = state.pool === "max" ? "largest" : "mean";
-    show(this.#pool, rows * cols > 1 ? `each pixel: the ${word} of ${rows} × ${cols} ${kind}s` : "");
+    // What a preview holds is said by how it was made.
+    show(
+      this.#pool,
+      rows * cols > 1 && how === null ? `each pixel: the ${word} of ${rows} × ${cols} ${kind}s` : "",
+    );
     for (const [mark, shown, code] of [
       [this.#masked, seen.masked, MASKED],
       [this.#missing, seen.missing, MISSING],

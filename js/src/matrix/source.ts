@@ -31,6 +31,8 @@ const MOST_OVERVIEW = 512;
 const MOST_DETAIL = 960;
 const OVERVIEW = "matrix overview";
 const DETAIL = "matrix";
+/** Answers of up to 4 MB each. */
+const MOST_KNOWN = 6;
 
 /** What is to be drawn, coarse grids first. */
 export interface Here {
@@ -68,8 +70,8 @@ export class Source {
   #here: Here = NOTHING;
   #hereKey: unknown[] = [];
   #detail: Fields | undefined;
-  /** The overview, which the kernel's held answer forgets once a part of it is on screen. */
-  #overview: Reply | undefined;
+  /** The best of the last few answers: one that is held on screen is forgotten when the next one is. */
+  readonly #known = new Map<string, Reply>();
 
   constructor(model: Model, store: Store) {
     this.#model = model;
@@ -121,7 +123,7 @@ export class Source {
     if (key === this.#key) return moved;
     this.#key = key;
     this.#detail = undefined;
-    this.#overview = undefined;
+    this.#known.clear();
     this.#field = undefined;
     this.#here = NOTHING;
     this.#hereKey = [];
@@ -151,8 +153,7 @@ export class Source {
     if (!content || this.#field || this.heads.length === 0 || query.count * key.count === 0) return;
     const overview = this.#fields([0, query.count], [0, key.count], MOST_OVERVIEW, MOST_OVERVIEW);
     const detail = this.#detailOf(sight, height, width);
-    const known = this.#overview;
-    if (!known || known.fields.exact === false || !detail) this.#ask(OVERVIEW, overview, !detail);
+    this.#ask(OVERVIEW, overview, !detail);
     if (detail) this.#ask(DETAIL, detail, true);
     this.#collect(overview, detail);
   }
@@ -168,9 +169,8 @@ export class Source {
   get progress(): number | undefined {
     if (this.#field) return undefined;
     const { slices } = this.#store;
-    return [DETAIL, `${DETAIL} exact`, OVERVIEW, `${OVERVIEW} exact`]
-      .map((slot) => slices.progress(slot))
-      .find((share) => share !== undefined);
+    const slot = this.#detail ? DETAIL : OVERVIEW;
+    return slices.progress(`${slot} exact`) ?? slices.progress(slot);
   }
 
   /** The exact weights of a unit; undefined while they are not here, which this asks for. */
@@ -278,29 +278,42 @@ export class Source {
     return this.#detail;
   }
 
-  /** Ask for a preview, and for the exact part where a preview is all that came. */
-  #ask(slot: string, fields: Fields, hold: boolean): void {
+  /** Ask for a preview, and, of what is on screen, for the exact part where a preview is all that came. */
+  #ask(slot: string, fields: Fields, onScreen: boolean): void {
     const { slices } = this.#store;
-    if (slices.get("region", { ...fields, exact: true })) return;
-    const quick = { ...fields, exact: false };
-    slices.want(slot, "region", quick, { hold });
-    if (slices.get("region", quick)?.fields.exact === false) {
-      slices.want(`${slot} exact`, "region", { ...fields, exact: true }, { hold });
+    const known = this.#best(fields);
+    const hold = { hold: onScreen };
+    if (!known) slices.want(slot, "region", { ...fields, exact: false }, hold);
+    else if (onScreen && (known.fields.exact === false || slices.held("region") !== known)) {
+      slices.want(`${slot} exact`, "region", { ...fields, exact: true }, hold);
     }
+  }
+
+  /** The best answer to a request that has come. */
+  #best(fields: Fields): Reply | undefined {
+    const { slices } = this.#store;
+    const key = JSON.stringify(fields);
+    const known = this.#known.get(key);
+    const came = [true, false].map((exact) => slices.get("region", { ...fields, exact })).find(Boolean);
+    const best = came && !(known && came.fields.exact === false) ? came : known;
+    if (best && best !== known) this.#known.set(key, best);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MOST_KNOWN) break;
+      this.#known.delete(oldest);
+    }
+    return best;
   }
 
   #collect(overview: Fields, detail: Fields | undefined): void {
     const { slices } = this.#store;
-    const best = (fields: Fields | undefined) =>
-      fields &&
-      (slices.get("region", { ...fields, exact: true }) ?? slices.get("region", { ...fields, exact: false }));
-    this.#overview = best(overview) ?? this.#overview;
     const kept = slices.held("region");
     const asked = kept?.fields.request as Fields | undefined;
     const same = (name: string) => JSON.stringify(asked?.[name]) === JSON.stringify(overview[name]);
     const fits = ["layer", "heads", "combine", "words"].every(same);
-    const replies = [this.#overview, fits ? kept : undefined, best(detail)];
-    // The parts before stay while a finer one comes: they are drawn under it.
+    const known = this.#best(overview);
+    // The part before stays while another comes: it is drawn under it.
+    const before = fits && (detail || !known) ? kept : undefined;
+    const replies = [known, before, detail && this.#best(detail)];
     const unchanged = replies.every((reply, at) => reply === this.#hereKey[at]);
     if (unchanged) return;
     this.#hereKey = replies;
@@ -317,8 +330,7 @@ export class Source {
       return rows[1] - rows[0] === query.count && cols[1] - cols[0] === key.count;
     });
     const overview = whole && this.#gridOf(whole);
-    const causal =
-      this.#content?.kind === "weight" && !!overview && whole?.fields.exact !== false && isCausal(overview);
+    const causal = this.#content?.kind === "weight" && !!overview && isCausal(overview);
     const row = this.#model.state.scale === "row";
     const fullOf = (reply: Reply) => Number(reply.fields.full ?? 1);
     // The kernel learns of larger weights as it reads: earlier parts follow the largest.

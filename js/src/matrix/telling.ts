@@ -56,7 +56,10 @@ function cellSentence(source: Source, state: State, row: number, col: number): P
   const [from, to] = [axes.query.labels[row] ?? "", axes.key.labels[col] ?? ""];
   const of = headsText(heads, state.combine);
   const weight = weightOf(source, row, col);
-  if (weight !== undefined) return [...lineSentence(from, to, weight, COMBINED), { text: of }];
+  const after = source.here.causal && col > row + axes.key.count - axes.query.count;
+  if (weight !== undefined) {
+    return [...lineSentence(from, to, weight, COMBINED), { text: after ? `${of}: masked` : of }];
+  }
   const said = [...listed([from]), { text: " attends to " }, ...listed([to])];
   const about = source.about(row, col, state.pool);
   const size = (span: Span) => span[1] - span[0];
