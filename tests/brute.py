@@ -39,4 +39,5 @@ def row_entropy(row: NDArray[Any]) -> float:
     total = math.fsum(shares)
     if total == 0:
         return math.nan
-    return -math.fsum(share / total * math.log(share / total) for share in shares if share)
+    parts = [share / total for share in shares]
+    return -math.fsum(part * math.log(part) for part in parts if part)

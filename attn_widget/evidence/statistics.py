@@ -44,7 +44,8 @@ def entropy_sums(weights: Array) -> tuple[Numbers, Numbers]:
     magnitude = _magnitude(weights)
     totals = magnitude.sum(axis=-1).astype(np.float64)
     # The logarithm of the smallest number there is stands for that of 0, and counts 0 times.
-    logarithms = np.log(np.maximum(magnitude, np.finfo(magnitude.dtype).tiny))
+    smallest = np.nextafter(magnitude.dtype.type(0), magnitude.dtype.type(1))
+    logarithms = np.log(np.maximum(magnitude, smallest))
     return totals, np.einsum("...k,...k->...", magnitude, logarithms).astype(np.float64)
 
 
