@@ -36,6 +36,9 @@ export class Depiction {
   #axes: picture.Axes = { query: NO_UNITS, key: NO_UNITS };
   #selection: Selection | undefined;
   #selectionKey = "";
+  /** The lines made last from rows: a scroll asks for the same again. */
+  #rows: Edges | undefined;
+  #rowsKey = "";
   #rowSums: readonly [number, number] | null = null;
 
   constructor(model: Model, store: Store) {
@@ -169,8 +172,14 @@ export class Depiction {
       request.want(requestOf(this.#content as Content, state, this.#axes, focus));
       return request.found && picture.focusEdges(request.found.selection.edges, focus);
     }
+    const key = `${this.#selectionKey} ${JSON.stringify(focus)}`;
+    if (key === this.#rowsKey) return this.#rows;
     const found = picture.rowSelection(this.#store, state, this.#axes, focus);
-    if (found) return found.edges;
+    if (found) {
+      this.#rowsKey = key;
+      this.#rows = found.edges;
+      return found.edges;
+    }
     const side = picture.sideOf(focus);
     for (const position of focus[side]) {
       const tokens = tokensOf(this.#axes[side], position);

@@ -112,12 +112,12 @@ export function rowSelection(store: Store, state: State, axes: Axes, focus: Focu
   };
   const selection = selectEdges(combineHeads(merged, options.heads, state.combine), options);
   const { edges } = selection;
-  const remapped = Uint32Array.from(edges[side], (position) => positions[position] as number);
-  const all: Edges = { ...edges, [side]: remapped };
+  const ends = edges[side];
+  for (let i = 0; i < ends.length; i++) ends[i] = positions[ends[i] as number] as number;
   const other: Side = side === "query" ? "key" : "query";
   const kept = new Set(focus[other]);
-  if (kept.size === 0) return { ...selection, edges: all };
-  return { ...selection, edges: gather(all, lineNumbers(all[other], kept)) };
+  if (kept.size === 0) return selection;
+  return { ...selection, edges: gather(edges, lineNumbers(edges[other], kept)) };
 }
 
 function partOf(units: Units, positions: readonly number[]): Units {

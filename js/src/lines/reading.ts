@@ -25,11 +25,47 @@ export const VERBS: Readonly<Record<Side, string>> = {
 };
 
 /**
- * Joint attention of the tokens `focus` of `side`: for each head the mean over them, then the strongest
+ * Joint attention of `focus` tokens of `side`: for each head the mean over them, then the strongest
  * head. Weights that have no line count as zero in the mean.
  */
 export function jointOf(edges: Edges, side: Side, focus: number, length: number): Joint {
-  const [other] = side === "query" ? [edges.key] : [edges.query];
+  const known = joints[side].get(edges);
+  if (known?.focus === focus && known.joint.weights.length === length) return known.joint;
+  const joint = focus === 1 ? strongestHeads(edges, side, length) : meanOf(edges, side, focus, length);
+  joints[side].set(edges, { focus, joint });
+  return joint;
+}
+
+/** Lines in focus are read for tokens, readout and marks, and again at every scroll. */
+const joints = {
+  query: new WeakMap<Edges, { readonly focus: number; readonly joint: Joint }>(),
+  key: new WeakMap<Edges, { readonly focus: number; readonly joint: Joint }>(),
+};
+
+const blankJoint = (length: number): Joint => ({
+  weights: new Float32Array(length).fill(NaN),
+  strengths: new Float32Array(length),
+  heads: new Uint16Array(length).fill(COMBINED),
+});
+
+/** Of one token: it has at most one line of a head to each position. */
+function strongestHeads(edges: Edges, side: Side, length: number): Joint {
+  const joint = blankJoint(length);
+  const { weights, strengths, heads } = joint;
+  const others = side === "query" ? edges.key : edges.query;
+  for (let i = 0; i < edges.count; i++) {
+    const at = others[i] as number;
+    const weight = edges.weight[i] as number;
+    if (Math.abs(weight) <= Math.abs(weights[at] as number)) continue;
+    weights[at] = weight;
+    strengths[at] = edges.strength[i] as number;
+    heads[at] = edges.head[i] as number;
+  }
+  return joint;
+}
+
+function meanOf(edges: Edges, side: Side, focus: number, length: number): Joint {
+  const others = side === "query" ? edges.key : edges.query;
   const sums = new Map<number, { weight: Float64Array; strength: Float64Array; any: Uint8Array }>();
   for (let i = 0; i < edges.count; i++) {
     const head = edges.head[i] as number;
@@ -42,14 +78,13 @@ export function jointOf(edges: Edges, side: Side, focus: number, length: number)
       };
       sums.set(head, sum);
     }
-    const at = other[i] as number;
+    const at = others[i] as number;
     sum.weight[at] = (sum.weight[at] as number) + (edges.weight[i] as number);
     sum.strength[at] = (sum.strength[at] as number) + (edges.strength[i] as number);
     sum.any[at] = 1;
   }
-  const weights = new Float32Array(length).fill(NaN);
-  const strengths = new Float32Array(length);
-  const heads = new Uint16Array(length).fill(COMBINED);
+  const joint = blankJoint(length);
+  const { weights, strengths, heads } = joint;
   for (const [head, { weight, strength, any }] of sums) {
     for (let at = 0; at < length; at++) {
       if (!any[at]) continue;
@@ -61,7 +96,7 @@ export function jointOf(edges: Edges, side: Side, focus: number, length: number)
       }
     }
   }
-  return { weights, strengths, heads };
+  return joint;
 }
 
 const NAMED = 4;
@@ -84,15 +119,11 @@ export interface SentenceInput {
 
 /** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004". */
 export function sentence({ side, focus, joint, labels, manyHeads, combine }: SentenceInput): Piece[] {
-  const order: number[] = [];
-  joint.weights.forEach((weight, at) => {
-    if (!Number.isNaN(weight)) order.push(at);
-  });
   const weightAt = (at: number) => joint.weights[at] as number;
-  order.sort((a, b) => Math.abs(weightAt(b)) - Math.abs(weightAt(a)) || a - b);
+  const { first, count, rest, most } = ranked(joint.weights);
   const pieces: Piece[] = [...listed(focus), { text: ` ${verb(side, focus.length)} ` }];
-  if (order.length === 0) return [...pieces, { text: "nothing that is shown" }];
-  order.slice(0, NAMED).forEach((at, i) => {
+  if (first.length === 0) return [...pieces, { text: "nothing that is shown" }];
+  first.forEach((at, i) => {
     if (i > 0) pieces.push({ text: ", " });
     pieces.push(
       { text: named(labels[at] ?? String(at)), strong: true },
@@ -100,19 +131,41 @@ export function sentence({ side, focus, joint, labels, manyHeads, combine }: Sen
     );
     if (manyHeads) pieces.push({ text: ` (head ${joint.heads[at]})` });
   });
-  const rest = order.slice(NAMED);
-  if (rest.length > 0) {
-    const share = rest.reduce((sum, at) => sum + weightAt(at), 0);
-    const most = Math.abs(weightAt(rest[0] as number));
+  if (count > 0) {
     pieces.push({
       text:
         manyHeads || combine === "max"
-          ? `; ${rest.length} more, at most ${formatWeight(most)}`
-          : `; ${rest.length} more share ${formatWeight(share)}`,
+          ? `; ${count} more, at most ${formatWeight(most)}`
+          : `; ${count} more share ${formatWeight(rest)}`,
     });
   }
   if (focus.length > 1) pieces.push({ text: ` (mean of ${focus.length})` });
   return pieces;
+}
+
+/** The strongest positions, and of the others how many there are, their sum and the strongest of them. */
+function ranked(weights: Float32Array) {
+  const first: number[] = [];
+  const magnitude = (at: number) => Math.abs(weights[at] as number);
+  let count = 0;
+  let total = 0;
+  let most = 0;
+  const leave = (at: number) => {
+    count++;
+    total += weights[at] as number;
+    most = Math.max(most, magnitude(at));
+  };
+  for (let at = 0; at < weights.length; at++) {
+    if (Number.isNaN(weights[at])) continue;
+    if (first.length === NAMED && magnitude(at) <= magnitude(first[NAMED - 1] as number)) {
+      leave(at);
+      continue;
+    }
+    const place = first.findIndex((other) => magnitude(at) > magnitude(other));
+    first.splice(place < 0 ? first.length : place, 0, at);
+    if (first.length > NAMED) leave(first.pop() as number);
+  }
+  return { first, count, rest: total, most };
 }
 
 /** "*mon* attends to *my* 0.817 (head 2)": one line, both ends and its value. */

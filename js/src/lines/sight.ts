@@ -213,11 +213,27 @@ export class Sight {
   }
 }
 
+/** Of more labels the width is that of their letters, each measured once. */
+const MANY_LABELS = 4096;
+
 /** Widths of labels in the view's font. */
 function textMeasure(element: HTMLElement, size: number): (labels: readonly string[]) => Float32Array {
   const context = document.createElement("canvas").getContext("2d");
   // Measured as bold as they get, so that a token in focus keeps its place.
   if (context) context.font = `600 ${size}px ${getComputedStyle(element).fontFamily}`;
-  return (labels) =>
-    Float32Array.from(labels, (label) => context?.measureText(label).width ?? label.length * size * 0.6);
+  const measured = (text: string) => context?.measureText(text).width ?? text.length * size * 0.6;
+  const letters = new Map<string, number>();
+  const added = (label: string) => {
+    let sum = 0;
+    for (const letter of label) {
+      let width = letters.get(letter);
+      if (width === undefined) {
+        width = measured(letter);
+        letters.set(letter, width);
+      }
+      sum += width;
+    }
+    return sum;
+  };
+  return (labels) => Float32Array.from(labels, labels.length > MANY_LABELS ? added : measured);
 }
