@@ -54,6 +54,25 @@ class SupportsOverview(Protocol):
 
 
 @runtime_checkable
+class SupportsSteps(Protocol):
+    """A source that reads every n-th query at once."""
+
+    def read_every(self, layer: int, head: slice, query: slice, key: slice) -> NDArray[np.float32]:
+        """Read some queries of one layer.
+
+        Args:
+            layer: the layer.
+            head: the heads, a slice of step 1 within bounds.
+            query: the queries, a slice of any positive step within bounds.
+            key: the keys, a slice of step 1 within bounds.
+
+        Returns:
+            float32 ``(heads, queries, keys)``.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsPreview(Protocol):
     """A source that knows roughly what a part looks like, at once."""
 

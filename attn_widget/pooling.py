@@ -31,10 +31,9 @@ def bin_runs(length: int, bins: int) -> list[range]:
 
 
 def spread(length: int, count: int) -> NDArray[np.intp]:
-    """Return ``count`` positions spread evenly over ``length``, or all where there are fewer."""
-    if count >= length:
-        return np.arange(length, dtype=np.intp)
-    return ((2 * np.arange(count, dtype=np.intp) + 1) * length) // (2 * count)
+    """Return at most ``count`` positions of ``length``, all the same distance apart."""
+    step = max(1, -(-length // max(1, count)))
+    return np.arange((step - 1) // 2, length, step, dtype=np.intp)
 
 
 def bin_means(values: NDArray[np.floating[Any]], bins: int) -> NDArray[np.float64]:

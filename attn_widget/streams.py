@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .attention import Attention
 from .filters import merge_heads
-from .overview import SupportsElsewhere
+from .overview import SupportsElsewhere, SupportsSteps
 
 BLOCK_CELLS: Final = 1 << 20
 """Weights read in one go: some 10 ms, and 4 MiB."""
@@ -81,6 +81,10 @@ def read_queries(
     if isinstance(source, SupportsElsewhere):
         picks = range(heads.start, heads.stop), rows.tolist(), range(cols.start, cols.stop)
         return source.gather(layer, *picks)
+    gaps = np.diff(rows)
+    if isinstance(source, SupportsSteps) and len(gaps) and gaps[0] > 1 and (gaps == gaps[0]).all():
+        every = slice(int(rows[0]), int(rows[-1]) + 1, int(gaps[0]))
+        return source.read_every(layer, heads, every, cols)
     chunk = _chunk_rows(attention)
     apart = np.diff(rows // chunk) > 0 if chunk > 1 else np.diff(rows) > 1
     runs = np.split(rows, np.flatnonzero(apart) + 1)

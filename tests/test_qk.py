@@ -39,6 +39,18 @@ def test_equals_the_full_softmax(case: Case, data: st.DataObject) -> None:
     assert np.array_equal(whole == 0, expected.astype(np.float32) == 0)
 
 
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.data())
+def test_every_nth_query_is_that_of_the_whole(case: Case, data: st.DataObject) -> None:
+    layers, heads, queries, keys = case.shape
+    layer, first = data.draw(st.integers(0, layers - 1)), data.draw(st.integers(0, queries - 1))
+    every = slice(first, queries, data.draw(st.integers(1, queries)))
+    expected = direct(case.query, case.key, **case.options)[layer]
+    with blocks(case.rows, case.keys, single=case.single):
+        found = source(case).read_every(layer, slice(0, heads), every, slice(0, keys))
+    assert_close(found, expected[:, every])
+
+
 @settings(max_examples=200, deadline=None)
 @given(cases(), st.data())
 def test_overview_equals_pooling_the_whole(case: Case, data: st.DataObject) -> None:

@@ -90,7 +90,7 @@ class Reach:
 
     def beyond(self, query: slice, key: slice) -> NDArray[np.bool_] | None:
         """Which pairs (query, key) of a block are out of reach; None where none is."""
-        first, stop = self.bounds(np.arange(query.start, query.stop, dtype=np.intp))
+        first, stop = self.bounds(np.arange(query.start, query.stop, query.step, dtype=np.intp))
         if not len(first) or (first.max() <= key.start and stop.min() >= key.stop):
             return None
         keys = np.arange(key.start, key.stop, dtype=np.intp)

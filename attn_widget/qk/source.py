@@ -113,6 +113,21 @@ class QKSource:
                 self._read(self._head(layer, index), query, key, weights[place])
         return weights
 
+    def read_every(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Compute every n-th query of one layer; see `overview.SupportsSteps.read_every`."""
+        heads = range(head.start, head.stop)
+        rows = range(query.start, query.stop, query.step)
+        weights = np.zeros((len(heads), len(rows), key.stop - key.start), dtype=np.float32)
+        most = max(1, _PART // max(1, self.shape[3]))
+        for place, index in enumerate(heads):
+            one = self._head(layer, index)
+            for first in range(0, len(rows), most):
+                part = rows[first : first + most]
+                every = slice(part.start, part[-1] + 1, part.step)
+                out = weights[place, first : first + len(part)]
+                _weights(one, every, key, _log_sum_exp_at_once(one, every), out)
+        return weights
+
     def log_sum_exp(
         self, layer: int, head: int, query: slice | None = None
     ) -> Generator[float, None, Floats]:
@@ -241,6 +256,18 @@ def finish(steps: Generator[float, None, T]) -> T:
         except StopIteration as end:
             found: T = end.value
             return found
+
+
+def _log_sum_exp_at_once(head: Head, query: slice) -> Floats:
+    """The log-sum-exp of a few queries, all keys in one block."""
+    keys = slice(0, len(head.keys))
+    with np.errstate(all="ignore"):
+        logits = head.arithmetic.host(head.logits(query, keys)).astype(np.float64)
+        peak = logits.max(axis=1, initial=FLOOR)
+        masked = peak <= FLOOR
+        found: Floats = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))
+        found[masked] = -np.inf
+        return found if head.sink is None else np.logaddexp(found, head.sink)
 
 
 def _weights(head: Head, query: slice, key: slice, norms: Floats, out: Weights) -> None:
