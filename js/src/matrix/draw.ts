@@ -124,11 +124,11 @@ export function paintNumbers(
   { width, height }: Place,
   textOf: (row: number, col: number) => string,
   colourOf: (row: number, col: number) => Rgb,
-  font: string,
+  font: () => string,
 ): void {
   const [x, y] = [scaleOf(sight.cols, width), scaleOf(sight.rows, height)];
   if (x.cell < 38 || y.cell < 18) return;
-  context.font = `${Math.min(12, Math.floor(x.cell / 3.4))}px ${font}`;
+  context.font = `${Math.min(12, Math.floor(x.cell / 3.4))}px ${font()}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (let row = Math.floor(sight.rows[0]); row < sight.rows[1]; row++) {

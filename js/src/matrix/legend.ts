@@ -66,6 +66,7 @@ export function rampNumbers(scale: Scale, full: number, signed: boolean): readon
 
 export class MatrixLegend {
   readonly element: HTMLElement;
+  #painted: Uint32Array | undefined;
   readonly #ramp = h("canvas", { role: "img" });
   readonly #numbers = [h("span"), h("span"), h("span")] as const;
   readonly #scale = h("span");
@@ -109,7 +110,9 @@ export class MatrixLegend {
 
   update(input: LegendInput): void {
     const { kind, state, heads, signed, full, pooled, seen, how, progress, totals, entropy, shape } = input;
-    paintRamp(this.#ramp, input.colour, RAMP.width, RAMP.height);
+    const fresh = input.table !== this.#painted;
+    this.#painted = input.table;
+    if (fresh) paintRamp(this.#ramp, input.colour, RAMP.width, RAMP.height);
     const numbers = rampNumbers(state.scale, full, signed);
     for (const [at, text] of numbers.entries()) setText(this.#numbers[at] as HTMLElement, text);
     const about = input.aboutRows ? " (the largest as far as the overview tells)" : "";
@@ -130,8 +133,9 @@ export class MatrixLegend {
       [this.#missing, seen.missing, MISSING],
       [this.#infinite, seen.infinite, INFINITE],
     ] as const) {
+      const repaint = shown && (fresh || mark.element.hidden);
       set(mark.element, "hidden", !shown);
-      if (shown) paintSwatch(mark.canvas, code, input.table, input.theme);
+      if (repaint) paintSwatch(mark.canvas, code, input.table, input.theme);
     }
     const done = progress === undefined ? "" : ` · exact ${Math.round(100 * progress)} % done`;
     show(

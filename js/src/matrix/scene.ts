@@ -62,6 +62,7 @@ export class Scene {
   #layoutKey = "";
   #input: SceneInput | undefined;
   #drawn: readonly unknown[] = [];
+  #overviewDrawn: readonly unknown[] = [];
   #table: Uint32Array = new Uint32Array(0);
   #tableKey = "";
   #seen: paint.Seen = { masked: false, missing: false, infinite: false };
@@ -305,7 +306,14 @@ export class Scene {
         return [pixel[0] as number, pixel[1] as number, pixel[2] as number];
       };
       const textOf = (row: number, col: number) => cellNumber(field.values[row * field.cols + col] as number);
-      paint.paintNumbers(context, sight, plot, textOf, colourOf, getComputedStyle(this.element).fontFamily);
+      paint.paintNumbers(
+        context,
+        sight,
+        plot,
+        textOf,
+        colourOf,
+        () => getComputedStyle(this.element).fontFamily,
+      );
     }
     if (state.special !== "show") {
       paint.paintVeil(context, axes.query.special, axes.key.special, sight, plot, ink);
@@ -345,10 +353,14 @@ export class Scene {
     const shown = source.here.grids.length > 0 && !lay.isWhole(sight, query.count, key.count);
     const size = this.#overview.place(layout, shown);
     if (!shown) return;
-    const whole = lay.wholeOf(query.count, key.count);
-    const raster = paint.rasterOf(source.here.grids.slice(0, 1), whole, size, state.pool, source.signed);
-    const { image } = paint.imageOf(raster, this.#table, theme, whole, 1);
-    this.#overview.canvas.getContext("2d")?.putImageData(image, 0, 0);
+    const now = [source.here, this.#table, state.pool, ...size];
+    if (now.some((part, at) => part !== this.#overviewDrawn[at])) {
+      this.#overviewDrawn = now;
+      const whole = lay.wholeOf(query.count, key.count);
+      const raster = paint.rasterOf(source.here.grids.slice(0, 1), whole, size, state.pool, source.signed);
+      const { image } = paint.imageOf(raster, this.#table, theme, whole, 1);
+      this.#overview.canvas.getContext("2d")?.putImageData(image, 0, 0);
+    }
     this.#overview.mark(sight, query.count, key.count, INK[theme]);
   }
 
