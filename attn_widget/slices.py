@@ -14,6 +14,7 @@ from .attention import Attention
 from .codec import wire_dtype
 from .filters import Edges, Filter, join_edges, merge_heads, select_edges, take_edges
 from .overview import SupportsElsewhere
+from .pooling import spread
 from .scale import full_value
 
 FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -98,7 +99,8 @@ def layer_full_value(
     """Return the magnitude a layer draws at full strength, the same whichever heads are shown.
 
     ``known`` is the part already read. The rest is read only while the layer is of moderate size;
-    beyond that the scale is that of the part known.
+    beyond that the scale is that of the part known. Where none is, it is that of 16 queries a head,
+    and 1 for weights.
     """
     _, heads, queries, keys = attention.shape
     large = heads * queries * keys * 4 > FULL_VALUE_BYTES
@@ -106,15 +108,17 @@ def layer_full_value(
         return full_value(known, attention.kind)
     if isinstance(attention.source, SupportsElsewhere):
         return full_value(np.array([attention.source.largest(layer)]), attention.kind)
-    largest = np.zeros(heads, np.float32)
+    parts = [slice(0, queries)]
+    if heads * queries * keys > protocol.EDGES_CELLS:
+        if attention.kind == "weight":
+            return 1.0
+        parts = [slice(row, row + 1) for row in spread(queries, 16).tolist()]
+    largest = np.zeros((heads, len(parts)), np.float32)
     for head in range(heads if queries and keys else 0):
-        weights = attention.source.read(layer, slice(head, head + 1), *_everywhere(attention))
-        largest[head] = np.abs(weights[np.isfinite(weights)]).max(initial=0.0)
+        for place, rows in enumerate(parts):
+            weights = attention.source.read(layer, slice(head, head + 1), rows, slice(0, keys))
+            largest[head, place] = np.abs(weights[np.isfinite(weights)]).max(initial=0.0)
     return full_value(largest, attention.kind)
-
-
-def _everywhere(attention: Attention) -> tuple[slice, slice]:
-    return slice(0, attention.shape[2]), slice(0, attention.shape[3])
 
 
 def read_rows(

@@ -128,6 +128,13 @@ class TestReading:
     def test_full_value_without_heads(self) -> None:
         assert layer_full_value(sized(1, 0, 3, 3), 0) == 1.0
 
+    def test_of_huge_layers_is_not_read_for(self) -> None:
+        huge = Attention(CountedArray(np.broadcast_to(np.float32(2), (1, 2, 100_000, 50_000))))
+        assert layer_full_value(huge, 0) == 1.0
+        long = CountedArray(np.broadcast_to(np.float32(-3), (1, 2, 100_000, 500)))
+        assert layer_full_value(Attention(long, kind="score"), 0) == 3.0
+        assert long.numbers_read <= 2 * 16 * 500
+
     @pytest.mark.parametrize(("side", "part"), [("query", 2 * 3 * 9), ("key", 2 * 8 * 3)])
     def test_rows_read_themselves_alone(self, side: str, part: int) -> None:
         attention, array, values = counted(2, 2, 8, 9)
