@@ -108,13 +108,15 @@ def layer_full_value(
         return full_value(known, attention.kind)
     if isinstance(attention.source, SupportsElsewhere):
         return full_value(np.array([attention.source.largest(layer)]), attention.kind)
+    if 0 in attention.shape:
+        return 1.0
     parts = [slice(0, queries)]
     if heads * queries * keys > protocol.EDGES_CELLS:
         if attention.kind == "weight":
             return 1.0
         parts = [slice(row, row + 1) for row in spread(queries, 16).tolist()]
     largest = np.zeros((heads, len(parts)), np.float32)
-    for head in range(heads if queries and keys else 0):
+    for head in range(heads):
         for place, rows in enumerate(parts):
             weights = attention.source.read(layer, slice(head, head + 1), rows, slice(0, keys))
             largest[head, place] = np.abs(weights[np.isfinite(weights)]).max(initial=0.0)

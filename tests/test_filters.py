@@ -84,7 +84,7 @@ def select(weights: Map, filters: Filter, **options: Any) -> Map:
 @given(weights=maps, filters=filters, data=st.data())
 def test_agrees_with_the_oracle(weights: Map, filters: Filter, data: st.DataObject) -> None:
     heads, queries, keys = weights.shape
-    special: dict[str, list[int]] = {
+    special: dict[str, Any] = {
         "query_special": data.draw(positions(queries)),
         "key_special": data.draw(positions(keys)),
     }
