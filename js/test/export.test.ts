@@ -126,6 +126,14 @@ describe("describe", () => {
     expect(words(picture)).toContain("5 lines, which carry 50 % of the weight.");
   });
 
+  it("counts weight that is pooled as left out", () => {
+    const fog = { rows: 1, cols: 1, heads: [{ head: 0, strength: Float32Array.of(9) }] };
+    const picture = pictureOf({ ...group("lines", LINES, 10), fog });
+    expect(words(picture)).toContain("4 lines, which carry 10 % of the weight.");
+    const written = [...toSvg(picture).matchAll(/<text [^>]*>([^<]*)</g)].map(([, text]) => text).join(" ");
+    expect(written).toContain("carry 10 % of the weight.");
+  });
+
   it("passes notes on", () => {
     expect(words({ ...pictureOf(), notes: ["3 weights are missing (NaN)."] })).toBe(
       "mon attends to my 0.817 3 weights are missing (NaN).",

@@ -41,6 +41,8 @@ const MARGIN = 12;
 const SENTENCE_HEIGHT = 18;
 const LEGEND_LINE = 17;
 const LEAST_WIDTH = 420;
+/** From the end of a picture to the baseline of what is written below it. */
+const FOOTER_GAP = 10;
 const GAP = 24;
 const SENTENCE_SIZE = 13;
 const LEGEND_SIZE = 11.5;
@@ -101,6 +103,17 @@ const widthOf = (text: string): number => [...text].reduce((sum, letter) => sum 
 export function fitting(text: string, room: number): string {
   if (widthOf(text) <= room + LETTER) return text;
   return `${pieces(text, Math.max(WIDE_LETTER, room - LETTER))[0]}…`;
+}
+
+/** Texts below a picture, as its legend is written: what only a file knows of itself. */
+export function below(picture: Pick<Picture, "width" | "height">, lines: readonly string[], colour: Rgb) {
+  const wrapped = lines.flatMap((line) => wrap(line, (picture.width - 2 * MARGIN) / LEGEND_SIZE));
+  const texts = wrapped.map((text, i): Text => {
+    const y = picture.height + FOOTER_GAP + i * LEGEND_LINE;
+    return { x: MARGIN, y, align: "left", text, size: LEGEND_SIZE, colour };
+  });
+  const last = texts.at(-1);
+  return { texts, height: last ? last.y + MARGIN : picture.height };
 }
 
 /** A text cut into pieces that fit, wherever they end. */

@@ -126,18 +126,27 @@ function isSeen(edges: Edges, edge: number, geometry: Geometry, window: LineArea
 }
 
 /** Says in words what a picture shows, how many lines a file of it holds and what they carry. */
-export function describe({ sentence, notes, lines, images }: Picture, chosen: readonly number[][]): string {
+export function describe(picture: Picture, chosen: readonly number[][]): string {
+  const { sentence, notes, images } = picture;
+  const parts = [
+    sentence,
+    ...heldLines(picture, chosen),
+    ...images.map(({ title }) => `${title}.`),
+    ...notes,
+  ];
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+/** How many lines a file holds and what they carry; pooled weight, which no line carries, counts as left out. */
+export function heldLines({ lines }: Pick<Picture, "lines">, chosen: readonly number[][]): string[] {
   const all = lines.flatMap(({ groups }) => groups);
-  const groups = all.map(({ name, edges, total }, i) => {
+  return all.map(({ name, edges, total }, i) => {
     const held = chosen[i] ?? [];
     const weight = held.reduce((sum, edge) => sum + magnitude(edges.weight[edge] as number), 0);
     const count = held.length === edges.count ? held.length : `${held.length} of ${edges.count}`;
     const share = total > 0 ? `, which carry ${percent(weight / total)} of the weight` : "";
     return `${name}: ${count} ${edges.count === 1 ? "line" : "lines"}${share}.`;
   });
-  return [sentence, ...groups, ...images.map(({ title }) => `${title}.`), ...notes]
-    .filter((part) => part !== "")
-    .join(" ");
 }
 
 const magnitude = (weight: number): number => (Number.isFinite(weight) ? Math.abs(weight) : 0);

@@ -2,10 +2,12 @@
 
 import { lineOpacity, lineWidth } from "../lines/ink.ts";
 import { Mark, type Rgb } from "../lines/scene.ts";
+import { below, INK } from "./compose.ts";
 import {
   type Box,
   chooseLines,
   describe,
+  heldLines,
   type Image,
   type LineArea,
   type LineGroup,
@@ -16,16 +18,19 @@ import {
 /**
  * Writes a picture as a self-contained SVG document, with one path a line.
  *
- * Title and description say what is shown, how many lines there are and what share of the weight they
- * carry. Fog is left out, and so is its weight. Characters that XML can't hold are shown by their
+ * Title and description say what is shown; they and the last line of text say how many lines there are and
+ * what share of the weight they carry. Fog is left out, and so is its weight. Characters that XML can't hold are shown by their
  * symbols (␀), halves of surrogate pairs by U+FFFD.
  *
  * @param limit Most lines to write; the strongest are.
  */
 export function toSvg(picture: Picture, limit?: number): string {
-  const { lines, images, boxes, texts } = picture;
+  const { lines, images, boxes } = picture;
   const chosen = lines.map((area) => chooseLines(area, limit));
-  const [width, height] = [short(picture.width), short(picture.height)];
+  const ink = isDark(picture.background) ? INK.dark : INK.light;
+  const footer = below(picture, heldLines(picture, chosen.flat()), ink.muted);
+  const texts = [...picture.texts, ...footer.texts];
+  const [width, height] = [short(picture.width), short(footer.height)];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
     ` font-family="${xmlText(picture.font)}" role="img">\n`,
@@ -39,6 +44,8 @@ export function toSvg(picture: Picture, limit?: number): string {
     "</svg>\n",
   ].join("");
 }
+
+const isDark = ([red, green, blue]: Rgb): boolean => red + green + blue < 384;
 
 function areaSvg(area: LineArea, chosen: readonly number[][]): string {
   const { left, top, width, height } = area.window;

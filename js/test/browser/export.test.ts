@@ -157,7 +157,9 @@ describe("toSvg", () => {
       element.getAttribute("text-anchor"),
     );
     // Aligned at its right end, right-to-left text starts there.
-    expect(anchors).toEqual(["end", "start", "start"]);
+    expect(anchors.slice(0, 3)).toEqual(["end", "start", "start"]);
+    const below = [...document.querySelectorAll("text")].slice(3).map(({ textContent }) => textContent);
+    expect(below.join(" ")).toBe("lines: 3 lines, which carry 100 % of the weight.");
   });
 
   it("draws lines, tints and text where they belong", async () => {
