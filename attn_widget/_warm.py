@@ -31,4 +31,4 @@ def warm_up() -> threading.Thread | None:
 def _import_figure() -> None:
     # Whatever is wrong with Matplotlib is said when a picture is asked for.
     with suppress(Exception):
-        from .figure import drawing  # noqa: F401
+        from .figure import pictures  # noqa: F401

@@ -152,7 +152,8 @@ def test_heads_of_other_patterns_are_faint(pattern: str, heads: set[tuple[int, i
         share = 1.0 if divmod(cell, 3) in heads else 0.25
         np.testing.assert_allclose(left, share * full, atol=7)
     name = PATTERNS[pattern][0]
-    assert f"{len(heads)} {name} heads, the others faint" in words_of(attention, state)
+    plural = "" if len(heads) == 1 else "s"
+    assert f"{len(heads)} {name} head{plural}, the others faint" in words_of(attention, state)
 
 
 @pytest.mark.parametrize("sort", STATISTICS)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 MOST_BLOCKS: Final = 128
 """Tokens are pooled into at most this many blocks a side."""
-BLOCK: Final = (1.5, 4.0)
+BLOCK: Final = (1.5, 5.0)
 """Room of a pixel of fog along the tokens and across them, CSS pixels."""
 
 
@@ -69,7 +69,7 @@ def fog_image(strokes: Strokes, length: float, across: float) -> NDArray[np.floa
     # The ink of a block of several tokens fills the block, that of one token does not.
     several = max(len(np.unique(places)) for places in (strokes.start, strokes.end)) > MOST_BLOCKS
     least = max(1.0, rows / MOST_BLOCKS) if several else 1.0
-    if np.ptp(strokes.colour, axis=0).max() == 0:
+    if bool((strokes.colour == strokes.colour[0]).all()):
         # One colour throughout: the sums of the others would only repeat the sum of ink.
         ink = ink[:, 3:]
     per_row = length / rows

@@ -142,7 +142,7 @@ def _draw_frames(ax: Axes, plan: HeadsPlan) -> None:
     if hairlines:
         stroke(ax, hairlines, [plan.theme.line], 0.5)
     if frames:
-        stroke(ax, frames, hues, 1.0 if tiling.pitch[0] < 16 else 2.5)
+        stroke(ax, frames, hues, 1.0 if tiling.pitch[0] < 16 else 2.0)
 
 
 def _grid_labels(plan: HeadsPlan) -> list[Label]:

@@ -28,8 +28,9 @@ def above(scene: HeadsScene, theme: Theme, width: float, slack: float) -> Notes:
     if scene.flowing:
         said.append(f"by {NAMES[scene.state.sort]}, largest first")
     if scene.state.pattern is not None:
-        name = PATTERNS[scene.state.pattern][0]
-        said.append(f"{int(scene.strong.sum()):,} {name} heads, the others faint")
+        name, count = PATTERNS[scene.state.pattern][0], int(scene.strong.sum())
+        heads_named = f"{count or 'no'} {name} head{'' if count == 1 else 's'}"
+        said.append(f"{heads_named}, the others faint" if count else f"{heads_named}: all faint")
     placed, y = flow(phrases(said, theme), width, slack, 0.0)
     sentence, y = flow(words_of(answer(scene), theme), width, slack, y + 3)
     return Notes((*placed, *joined(sentence)), y + 10)

@@ -5,6 +5,8 @@ Imports Matplotlib's measures of text, so it is itself imported only when someth
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ..filters import COMBINED
 from .colormap import MARKS, as_colour, theme_key
 from .lettering import width_of
@@ -121,16 +123,25 @@ def colour_bar(shading: Shading, theme: Theme) -> list[Placed]:
     """Return the colour bar and the numbers below it."""
     bar = Word("", NOTE, theme.line, mark="bar", colours=shading.bar())
     placed = [Placed(bar, 0.0, _BAR_MIDDLE)]
-    ticks = shading.ticks()
-    widths = [width_of(text, _TICK) for _, text in ticks]
-    if sum(widths) + 8 * len(ticks) > WIDTHS["bar"]:
+    ticks = _spans_of(shading.ticks())
+    if any(right + 6 > left for (_, right, _), (left, _, _) in pairwise(ticks)):
         # The ends and the middle say the most.
-        ticks, widths = ticks[:: len(ticks) // 2], widths[:: len(widths) // 2]
-    for (at, text), wide in zip(ticks, widths, strict=True):
-        # The first begins with the bar, so that nothing stands out to the left.
-        x = max(0.0, at * WIDTHS["bar"] - wide / 2)
-        placed.append(Placed(Word(text, _TICK, theme.muted), x, _BAR_MIDDLE + _TICKS_BELOW))
+        ticks = ticks[:: len(ticks) // 2]
+    for left, _, text in ticks:
+        number = Word(text, _TICK, theme.muted)
+        placed.append(Placed(number, left, _BAR_MIDDLE + _TICKS_BELOW))
     return placed
+
+
+def _spans_of(ticks: list[tuple[float, str]]) -> list[tuple[float, float, str]]:
+    """Return where the numbers of a colour bar begin and end."""
+    spans = []
+    for at, text in ticks:
+        wide = width_of(text, _TICK)
+        # The first begins with the bar, so that nothing stands out to the left.
+        left = max(0.0, at * WIDTHS["bar"] - wide / 2)
+        spans.append((left, left + wide, text))
+    return spans
 
 
 def _heads(scene: MatrixScene, theme: Theme) -> list[Word]:
