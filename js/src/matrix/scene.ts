@@ -180,19 +180,34 @@ export class Scene {
   still(source: Source, state: State): Part | null {
     const [layout, input] = [this.#layout, this.#input];
     if (!layout || !input || source.here.grids.length === 0) return null;
-    const how = source.here.how;
+    const { sight, theme } = input;
+    const { axes, here, signed } = source;
+    const pinned = pinnedFocus(state, axes);
+    const [ink, ratio] = [INK[theme], paint.ratioNow()];
+    // What is pinned is part of the picture, what the pointer happens to be on is not.
+    const marks = h("canvas");
+    paint.occupy(marks, layout.plot, ratio);
+    paint.paintMarks(
+      marks,
+      { rows: pinned.query, cols: pinned.key, row: null, col: null },
+      sight,
+      layout.plot,
+      ink,
+      ratio,
+    );
     return matrixPart({
       layout,
-      sight: input.sight,
-      canvases: [this.#base, this.top, this.right],
-      axes: source.axes,
+      sight,
+      cells: [this.#base, marks],
+      strips: [this.top, this.right],
+      axes,
       shown: { query: this.labels.query.shown, key: this.labels.key.shown },
-      lying: this.#lying(layout, source.axes),
-      pinned: pinnedFocus(state, source.axes),
+      lying: this.#lying(layout, axes),
+      pinned,
       colour: this.#colour,
-      numbers: rampNumbers(state.scale, source.here.full, source.signed),
-      title: `${this.#base.getAttribute("aria-label") ?? ""}${how ? `, preview: ${how}` : ""}`,
-      ink: INK[input.theme],
+      numbers: rampNumbers(state.scale, here.full, signed),
+      title: `${this.#base.getAttribute("aria-label") ?? ""}${here.how ? `, preview: ${here.how}` : ""}`,
+      ink,
     });
   }
 

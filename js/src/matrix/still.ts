@@ -2,7 +2,7 @@
 
 import { fitting, type Ink } from "../export/compose.ts";
 import type { Row } from "../export/csv.ts";
-import type { Box, Image, Part, Text } from "../export/picture.ts";
+import type { Image, Part, Text } from "../export/picture.ts";
 import { type Axes, type Focus, isEmpty, pinnedFocus } from "../lines/picture.ts";
 import type { Rgb } from "../lines/scene.ts";
 import type { State } from "../model.ts";
@@ -20,8 +20,10 @@ const MOST_ROWS = 100_000;
 export interface StillInput {
   readonly layout: Layout;
   readonly sight: Sight;
-  /** Cells, totals of keys, entropies of rows. */
-  readonly canvases: readonly [HTMLCanvasElement, HTMLCanvasElement, HTMLCanvasElement];
+  /** Cells, and the pins over them. */
+  readonly cells: readonly HTMLCanvasElement[];
+  /** Totals of keys, entropies of rows. */
+  readonly strips: readonly [HTMLCanvasElement, HTMLCanvasElement];
   readonly axes: Axes;
   /** Units whose labels are on screen. */
   readonly shown: Readonly<Record<Side, readonly number[]>>;
@@ -37,12 +39,16 @@ export interface StillInput {
 export type MatrixText = Text & { readonly turned?: boolean };
 
 export function matrixPart(input: StillInput): Part {
-  const { layout, sight, canvases, axes, shown, lying, pinned, colour, numbers, title, ink } = input;
+  const { layout, sight, cells, strips, axes, shown, lying, pinned, colour, numbers, title, ink } = input;
   const { plot, gutter, top, right } = layout;
   const [x, y] = [scaleOf(sight.cols, plot.width), scaleOf(sight.rows, plot.height)];
-  const image = (canvas: HTMLCanvasElement, place: Omit<Image, "canvas" | "title">, name: string): Image => ({
+  const image = (
+    canvases: readonly HTMLCanvasElement[],
+    place: Omit<Image, "canvas" | "title">,
+    name: string,
+  ): Image => ({
     ...place,
-    canvas: copy(canvas),
+    canvas: copy(canvases),
     title: name,
   });
   const texts: MatrixText[] = [
@@ -92,17 +98,6 @@ export function matrixPart(input: StillInput): Part {
       texts.push({ ...rest, x: at + SIZE * 0.36, y: foot, align: "left", text: cut, turned: true });
     }
   }
-  const boxes: Box[] = [];
-  const frame = (place: Pick<Box, "x" | "y" | "width" | "height">) =>
-    boxes.push({ ...place, radius: 0, fill: null, opacity: 0, stroke: ink.accent });
-  for (const row of pinned.query) {
-    if (row < sight.rows[0] - 1 || row >= sight.rows[1]) continue;
-    frame({ x: plot.x, y: plot.y + y.at(row), width: plot.width, height: Math.max(2, y.cell) });
-  }
-  for (const col of pinned.key) {
-    if (col < sight.cols[0] - 1 || col >= sight.cols[1]) continue;
-    frame({ x: plot.x + x.at(col), y: plot.y, width: Math.max(2, x.cell), height: plot.height });
-  }
   const foot = plot.y + plot.height + 12;
   numbers.forEach((text, at) => {
     const align = (["left", "center", "right"] as const)[at] ?? "left";
@@ -120,9 +115,9 @@ export function matrixPart(input: StillInput): Part {
     height: plot.y + plot.height + FOOT,
     lines: [],
     images: [
-      image(canvases[0], plot, title),
-      image(canvases[1], top, "totals of the keys"),
-      image(canvases[2], right, "entropy of the rows"),
+      image(cells, plot, title),
+      image([strips[0]], top, "totals of the keys"),
+      image([strips[1]], right, "entropy of the rows"),
       {
         x: plot.x,
         y: foot,
@@ -131,17 +126,18 @@ export function matrixPart(input: StillInput): Part {
         title: `colours from ${numbers[0]} to ${numbers[2]}`,
       },
     ],
-    boxes,
+    boxes: [],
     texts,
   };
 }
 
 /** The picture is painted later, when the screen may show something else. */
-function copy(canvas: HTMLCanvasElement): HTMLCanvasElement {
+function copy(canvases: readonly HTMLCanvasElement[]): HTMLCanvasElement {
   const made = document.createElement("canvas");
-  made.width = canvas.width;
-  made.height = canvas.height;
-  made.getContext("2d")?.drawImage(canvas, 0, 0);
+  made.width = canvases[0]?.width ?? 1;
+  made.height = canvases[0]?.height ?? 1;
+  const context = made.getContext("2d");
+  for (const canvas of canvases) context?.drawImage(canvas, 0, 0);
   return made;
 }
 
