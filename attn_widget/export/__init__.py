@@ -16,7 +16,7 @@ from ..maps import Maps
 from ..memory import Memory
 from ..protocol import VERSION
 from .choice import embed
-from .page import BLOB, Embedded, script_json
+from .page import BLOB, Embedded, PageMap, script_json
 
 __all__ = ["export_page", "write_page"]
 
@@ -116,8 +116,8 @@ def _notes(page: Embedded, limit_mb: float) -> list[str]:
     """Return what a reader of the page must know is not there, in sentences."""
     several = len(page.maps) > 1
     left = [
-        f"{missing} of {_named(page, number)}" if several else missing
-        for number, entry in enumerate(page.maps)
+        missing + _pictures(entry) + (f" of {_named(entry)}" if several else "")
+        for entry in page.maps
         if (missing := entry.missing())
     ]
     left += page.left_out
@@ -133,7 +133,10 @@ def _notes(page: Embedded, limit_mb: float) -> list[str]:
     return notes
 
 
-def _named(page: Embedded, number: int) -> str:
-    entry = page.maps[number]
+def _pictures(entry: PageMap) -> str:
+    return "" if entry.viewed is None else f" (pictures of layer {entry.viewed} are here)"
+
+
+def _named(entry: PageMap) -> str:
     name = entry.name[:NAME_CHARACTERS]
     return name if entry.content["steps"] == 1 else f"step {entry.step} of {name}"

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from ..attention import Attention
-from ..codec import Packed, pack, unpack, wire_dtype
-from ..content import describe
+from ..codec import Packed, pack, unpack
+from ..content import describe, describe_block
 from ..maps import Maps
 from ..memory import Memory
 from ..protocol import WHOLE_BYTES
@@ -100,13 +100,9 @@ class _Layers:
             return False
         self._affordable -= size
         block = read_block(attention, slice(layer, layer + 1), slice(0, attention.shape[2]))
-        weights = pack(block.weights, wire_dtype(attention.dtype))
+        described = describe_block(block, attention.dtype)
+        weights = described.pop("weights")
         rounded = halved(weights) if weights["dtype"] == "f4" and self._rounds(weights) else None
-        described = {
-            "layers": list(block.layers),
-            "queries": list(block.queries),
-            "full": block.full,
-        }
         added = self._page.add(described, {"weights": rounded or weights})
         if added is None:
             return False

@@ -64,9 +64,7 @@ class PageMap:
         left = set(range(self.attention.shape[0])) - self.layers
         if not left or 0 in self.attention.shape:
             return ""
-        if self.viewed is None:
-            return layers_text(left)
-        return f"{layers_text(left)} in full (pictures of layer {self.viewed} are here)"
+        return layers_text(left) + ("" if self.viewed is None else " in full")
 
 
 @dataclass

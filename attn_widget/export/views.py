@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from ..answers import Reply, reply_steps
 from ..attention import Attention
-from ..codec import pack, wire_dtype
+from ..content import describe_block
 from ..memory import Memory
 from ..methods import merge_words
 from ..protocol import EDGES_LIMIT, FOCUS_ABOVE, VERSION
-from ..slices import block_plan, can_merge_words, layer_full_value
+from ..slices import Block, block_plan, can_merge_words, layer_full_value
 from .page import Embedded, PageMap
 
 State = Mapping[str, Any]
@@ -24,6 +22,9 @@ ALONE_HEADS: Final = 16
 
 OVERVIEW_CELLS: Final = 512
 """Cells on either side of the matrix's overview, as the page asks for it."""
+
+LEAST_CELLS: Final = 64
+"""A coarser overview shows little."""
 
 THUMBNAIL_CELLS: Final = 48
 """Cells on either side of a thumbnail at most."""
@@ -49,14 +50,16 @@ def keep_held(page: Embedded, entry: PageMap, held: Mapping[str, Any], layer: in
 
 
 def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: Memory) -> None:
-    """Take in what views show of a layer: rows, columns, lines, and overviews of the matrix."""
+    """Take in what views show of a layer, what is pinned and the heads shown first."""
     before = len(entry.blocks) + len(entry.answers)
-    _add_rows(page, entry, layer, state)
-    _add_columns(page, entry, layer, state, memory)
     attention = entry.attention
     words = state["words"] and can_merge_words(attention)
     shown = merge_words(attention) if words else attention
     _, count, queries, keys = shown.shape
+    pinned, near = _rows(attention, layer, state)
+    for block in pinned:
+        _add_block(page, entry, block)
+    _add_columns(page, entry, layer, state, memory)
     if state["whole"] or (state["whole"] is None and max(queries, keys) <= FOCUS_ABOVE):
         filters = {name: state[name] for name in FILTERS}
         fields = {"layer": layer, **filters, "words": words, "limit": EDGES_LIMIT}
@@ -66,12 +69,24 @@ def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: 
         "combine": "max" if state["combine"] == "max" else "mean",
         "rows": [0, queries],
         "cols": [0, keys],
-        "size": [min(queries, OVERVIEW_CELLS), min(keys, OVERVIEW_CELLS)],
         "words": words,
         "exact": False,
     }
-    for heads in _groups(list(state["heads"]), count):
-        if not _ask(page, entry, "region", {**region, "heads": heads}, memory):
+    heads = list(state["heads"])
+    cells = OVERVIEW_CELLS if heads else 0
+    while cells >= LEAST_CELLS:
+        fields = {**region, "heads": heads, "size": [min(queries, cells), min(keys, cells)]}
+        # The page takes what is held for an overview in whatever size it has.
+        if _ask(page, entry, "region", fields, memory, held=True):
+            break
+        cells //= 2
+    add_thumbnails(page, entry, layer, memory)
+    for block in near:
+        if _add_block(page, entry, block):
+            break
+    size = [min(queries, OVERVIEW_CELLS), min(keys, OVERVIEW_CELLS)]
+    for head in range(min(count, ALONE_HEADS)):
+        if not _ask(page, entry, "region", {**region, "heads": [head], "size": size}, memory):
             break
     if len(entry.blocks) + len(entry.answers) > before:
         entry.viewed = layer
@@ -92,34 +107,40 @@ def add_thumbnails(page: Embedded, entry: PageMap, layer: int, memory: Memory) -
         cells //= 2
 
 
-def _groups(shown: list[int], count: int) -> list[list[int]]:
-    """Return the heads that the matrix shows together: those shown now, then each alone."""
-    alone = [[head] for head in range(min(count, ALONE_HEADS)) if [head] != shown]
-    return [shown, *alone] if shown else alone
-
-
-def _add_rows(page: Embedded, entry: PageMap, layer: int, state: State) -> None:
-    """Take in the rows that a page gets unasked, and those of the pinned queries."""
-    attention = entry.attention
+def _rows(attention: Attention, layer: int, state: State) -> tuple[list[Block], list[Block]]:
+    """Read the rows of the pinned queries, and those that a page gets unasked: all, or fewer."""
     pinned = [query for query in state["pinned_queries"] if query < attention.shape[2]]
-    _, near = block_plan(attention, layer, min(pinned, default=0), _rows_room(attention))
-    apart = [query for query in pinned if not near.start <= query < near.stop]
-    spans = [(near.start, near.stop), *((query, query + 1) for query in apart)]
-    parts = [attention[layer : layer + 1, :, start:stop, :] for start, stop in spans]
+    focus = min(pinned, default=0)
+    _, near = block_plan(attention, layer, focus, _rows_room(attention))
+    largest = attention[layer : layer + 1, :, near, :]
     # The same for all rows: a page draws the layer by the last it hears.
-    full = [layer_full_value(attention, layer, np.concatenate(parts, axis=2)[0])]
-    for (start, stop), part in zip(spans, parts, strict=True):
-        described = {"layers": [layer, layer + 1], "queries": [start, stop], "full": full}
-        weights = pack(part, wire_dtype(attention.dtype))
-        added = page.add(described, {"weights": weights}) if start < stop else None
-        if added is not None:
-            entry.blocks.append(added)
+    full = [layer_full_value(attention, layer, largest[0])]
+    blocks = []
+    for query in pinned:
+        row = attention[layer : layer + 1, :, query : query + 1, :]
+        blocks.append(Block((layer, layer + 1), (query, query + 1), row, full))
+    smaller = []
+    start, stop = near.start, near.stop
+    while stop > start:
+        part = largest[:, :, start - near.start : stop - near.start]
+        smaller.append(Block((layer, layer + 1), (start, stop), part, full))
+        start, stop = (start + focus + 1) // 2, (stop + focus) // 2
+    return blocks, smaller
 
 
 def _rows_room(attention: Attention) -> int:
     """Return less room than a layer takes: the page has none for it."""
     _, heads, queries, keys = attention.shape
     return heads * queries * keys - 1
+
+
+def _add_block(page: Embedded, entry: PageMap, block: Block) -> bool:
+    described = describe_block(block, entry.attention.dtype)
+    weights = described.pop("weights")
+    added = page.add(described, {"weights": weights})
+    if added is not None:
+        entry.blocks.append(added)
+    return added is not None
 
 
 def _add_columns(page: Embedded, entry: PageMap, layer: int, state: State, memory: Memory) -> None:
@@ -132,7 +153,15 @@ def _add_columns(page: Embedded, entry: PageMap, layer: int, state: State, memor
             _ask(page, entry, "rows", fields, memory)
 
 
-def _ask(page: Embedded, entry: PageMap, kind: str, fields: dict[str, Any], memory: Memory) -> bool:
+def _ask(
+    page: Embedded,
+    entry: PageMap,
+    kind: str,
+    fields: dict[str, Any],
+    memory: Memory,
+    *,
+    held: bool = False,
+) -> bool:
     """Take in an answer; return whether there was one and room for it."""
     asked = _key(kind, fields)
     if any(_key(answer["kind"], answer["request"]) == asked for answer in entry.answers):
@@ -145,7 +174,9 @@ def _ask(page: Embedded, entry: PageMap, kind: str, fields: dict[str, Any], memo
         except StopIteration as end:
             reply: Reply = end.value
             break
-    return reply.held is not None and _add(page, entry, kind, reply.held[1], held=False)
+    # What is on screen is held already.
+    held = held and not any(known["held"] for known in entry.answers if known["kind"] == kind)
+    return reply.held is not None and _add(page, entry, kind, reply.held[1], held=held)
 
 
 def _add(page: Embedded, entry: PageMap, kind: str, value: dict[str, Any], *, held: bool) -> bool:
