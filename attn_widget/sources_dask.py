@@ -6,6 +6,7 @@ they need this package too. Without one, dask's own scheduler does it here, some
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -30,8 +31,11 @@ from .sources import ArraySource, Weights, to_float32
 POLL_S: Final = 0.01
 """How long a step waits for the cluster."""
 
-TOGETHER: Final = 8
-"""Chunks computed in one step, where no cluster does; and pieces that are joined at a time."""
+TOGETHER: Final = max(1, min(8, os.cpu_count() or 1))
+"""Chunks computed in one step, where no cluster does."""
+
+TILES: Final = 256
+"""Chunks whose results are joined where they are, before those are joined."""
 
 ROUGH_BANDS: Final = 4
 """Rows of chunks that a rough reduction is made from at least."""
@@ -96,19 +100,12 @@ class DaskSource(ArraySource):
         part = self._weights[layer, :, query, key]
         chosen = [part[head] for head in heads]
         # Chunks of one array are the same for all its heads.
-        bands = list(_starts(chosen[0].chunks[0]))
+        bands = list(_bounds(chosen[0].chunks[0]))
         if most is not None:
             enough = max(ROUGH_BANDS, most * len(bands) // (plan.rows * plan.cols * len(heads)))
             bands = [bands[band] for band in spread(len(bands), enough)]
-        reduced = _later(partial(reduce_tile, plan=plan))
-        tiles = []
-        for start, stop in bands:
-            rows = [head[start:stop].to_delayed(optimize_graph=True)[0] for head in chosen]
-            columns = _starts(chosen[0].chunks[1])
-            for column, (first, _) in enumerate(columns):
-                blocks = [row[column] for row in rows]
-                tiles.append(reduced(blocks, start, first))
-        found = yield from self._overview(tiles, plan)
+        columns = [first for first, _ in _bounds(chosen[0].chunks[1])]
+        found = yield from self._overview(chosen, bands, columns, plan)
         return found, sum(stop - start for start, stop in bands)
 
     def elsewhere(
@@ -136,62 +133,124 @@ class DaskSource(ArraySource):
         client = getattr(_dask.get_scheduler(collections=[self._weights]), "__self__", None)
         return client if hasattr(client, "scheduler_info") else None
 
-    def _overview(self, tiles: list[Lazy], plan: Reduction) -> Generator[float, None, Overview]:
-        client = self._client()
-        if client is None:
-            pieces = yield from self._computed(tiles)
-            return finish_reduction(pieces, plan)
-        pieces = tiles
-        while len(pieces) > TOGETHER:
-            pieces = [
-                _later(join_pieces)(pieces[first : first + TOGETHER])
-                for first in range(0, len(pieces), TOGETHER)
+    def _overview(
+        self,
+        heads: Sequence[Lazy],
+        bands: Sequence[tuple[int, int]],
+        columns: Sequence[int],
+        plan: Reduction,
+    ) -> Generator[float, None, Overview]:
+        tile = _later(partial(reduce_tile, plan=plan))
+        finish = partial(finish_reduction, plan=plan)
+
+        def tiles_of(start: int, stop: int) -> list[Lazy]:
+            rows = [head[start:stop].to_delayed(optimize_graph=True)[0] for head in heads]
+            return [
+                tile([row[column] for row in rows], start, first)
+                for column, first in enumerate(columns)
             ]
-        whole = _later(partial(finish_reduction, plan=plan))(pieces)
-        return cast(Overview, (yield from _awaited(client, [*tiles, whole], last=1))[0])
+
+        count = max(1, TILES // len(columns))
+        groups = [bands[first : first + count] for first in range(0, len(bands), count)]
+        total = len(bands) * len(columns) + len(groups) + 1
+        client = self._client()
+        pieces = []
+        with _Flight(client) as flight:
+            for group in groups:
+                tiles: list[Lazy] = []
+                for start, stop in group:
+                    tiles.extend(tiles_of(start, stop))
+                    yield flight.done / total
+                if client is None:
+                    found = yield from _here(tiles, flight, total)
+                    pieces.append(join_pieces(found))
+                    continue
+                pieces.append(flight.start([*tiles, _later(join_pieces)(tiles)])[-1])
+                while flight.pending > TILES // 2:
+                    yield flight.wait() / total
+            if client is None:
+                return finish(pieces)
+            whole = flight.submit(finish, pieces)
+            while flight.pending:
+                yield flight.wait() / total
+            return cast(Overview, flight.results([whole])[0])
 
     def _computed(self, calls: list[Lazy]) -> Generator[float, None, list[Any]]:
         client = self._client()
-        if client is not None:
-            return (yield from _awaited(client, calls, last=len(calls)))
-        found: list[Any] = []
-        while len(found) < len(calls):
-            found.extend(_dask.compute(*calls[len(found) : len(found) + TOGETHER]))
-            yield len(found) / len(calls)
-        return found
+        with _Flight(client) as flight:
+            if client is None:
+                return (yield from _here(calls, flight, len(calls)))
+            futures = flight.start(calls)
+            while flight.pending:
+                yield flight.wait() / len(calls)
+            return flight.results(futures)
 
 
-def _awaited(client: Any, calls: list[Lazy], last: int) -> Generator[float, None, list[Any]]:
-    """Let a cluster compute, and wait for it in short steps; left early, it stops there too.
+class _Flight:
+    """What a cluster computes for one answer; when it is left, what is still to do is dropped."""
 
-    Args:
-        client: the client of the cluster.
-        calls: what to compute.
-        last: how many of the last are brought here.
-    """
-    futures = client.compute(calls)
-    pending = futures
-    try:
-        while pending:
-            time.sleep(POLL_S)
-            done = [future for future in pending if future.done()]
-            for future in done:
-                if future.status != "finished":
-                    future.result()
-            pending = [future for future in pending if future not in done]
-            yield 1 - len(pending) / len(futures)
-        return list(client.gather(futures[len(futures) - last :]))
-    finally:
-        # What nobody waits for any more is not computed.
-        for future in futures:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._held: list[Any] = []
+        self._pending: list[Any] = []
+        self.done = 0
+
+    def __enter__(self) -> _Flight:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Nobody waits for them any more: the cluster forgets them, and what they would need.
+        for future in self._held:
             future.release()
+
+    @property
+    def pending(self) -> int:
+        """How many results are still to come."""
+        return len(self._pending)
+
+    def start(self, calls: list[Lazy]) -> list[Any]:
+        return self._watched(self._client.compute(calls))
+
+    def submit(self, function: Callable[..., Any], argument: Any) -> Any:
+        return self._watched([self._client.submit(function, argument, pure=False)])[0]
+
+    def results(self, futures: list[Any]) -> list[Any]:
+        return list(self._client.gather(futures))
+
+    def wait(self) -> int:
+        """Wait a moment; return how much is done. What failed there is raised here."""
+        time.sleep(POLL_S)
+        pending = []
+        for future in self._pending:
+            if not future.done():
+                pending.append(future)
+            elif future.status != "finished":
+                future.result()
+        self.done += len(self._pending) - len(pending)
+        self._pending = pending
+        return self.done
+
+    def _watched(self, futures: list[Any]) -> list[Any]:
+        self._held.extend(futures)
+        self._pending.extend(futures)
+        return futures
+
+
+def _here(calls: list[Lazy], flight: _Flight, total: int) -> Generator[float, None, list[Any]]:
+    """Compute without a cluster, a few at a time."""
+    found: list[Any] = []
+    for first in range(0, len(calls), TOGETHER):
+        found.extend(_dask.compute(*calls[first : first + TOGETHER]))
+        flight.done += len(calls[first : first + TOGETHER])
+        yield flight.done / total
+    return found
 
 
 def _later(function: Callable[..., Any]) -> Callable[..., Lazy]:
     return cast("Callable[..., Lazy]", delayed(function, pure=False))
 
 
-def _starts(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _bounds(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """First and last + 1 position of each chunk."""
     ends = list(accumulate(lengths))
     return zip([0, *ends], ends, strict=False)
