@@ -106,8 +106,6 @@ def layer_full_value(
     large = heads * queries * keys * 4 > FULL_VALUE_BYTES
     if known is not None and (known.shape == (heads, queries, keys) or large):
         return full_value(known, attention.kind)
-    if isinstance(attention.source, SupportsElsewhere):
-        return full_value(np.array([attention.source.largest(layer)]), attention.kind)
     if 0 in attention.shape:
         return 1.0
     parts = [slice(0, queries)]
@@ -115,6 +113,8 @@ def layer_full_value(
         if attention.kind == "weight":
             return 1.0
         parts = [slice(row, row + 1) for row in spread(queries, 16).tolist()]
+    elif isinstance(attention.source, SupportsElsewhere):
+        return full_value(np.array([attention.source.largest(layer)]), attention.kind)
     largest = np.zeros((heads, len(parts)), np.float32)
     for head in range(heads):
         for place, rows in enumerate(parts):

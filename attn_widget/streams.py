@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,12 +12,22 @@ from numpy.typing import NDArray
 from .attention import Attention
 from .filters import merge_heads
 from .overview import SupportsElsewhere, SupportsSteps
+from .pooling import spread
 
 BLOCK_CELLS: Final = 1 << 20
 """Weights read in one go: some 10 ms, and 4 MiB."""
 
 CHUNK_CELLS: Final = 1 << 25
 """Chunks of stored arrays up to this size are read whole, so that none is read twice."""
+
+BANDS_CELLS: Final = 1 << 27
+"""Weights in chunks that are read or computed for a sample of queries."""
+
+LEAST_BANDS: Final = 4
+"""Rows of chunks that a sample is taken from at least."""
+
+MOST_BANDS: Final = 16
+"""Rows of chunks that a sample is taken from at most."""
 
 Rows = tuple[NDArray[np.intp], NDArray[np.float32]]
 
@@ -68,6 +79,26 @@ def row_blocks(attention: Attention, rows: NDArray[np.intp], width: int) -> list
         cuts = np.searchsorted(rows, np.arange(0, attention.shape[2], step)[1:])
         return [part for part in np.split(rows, cuts) if len(part)]
     return [rows[start : start + step] for start in range(0, len(rows), step)]
+
+
+def sampled_rows(attention: Attention, rows: slice, count: int, width: int) -> NDArray[np.intp]:
+    """Return about ``count`` queries, spread evenly: of few chunks, where they are stored in such.
+
+    Args:
+        attention: the map.
+        rows: the queries to choose from, a slice of step 1 within bounds.
+        count: how many; all where there are fewer.
+        width: weights that are read for a query.
+    """
+    length = rows.stop - rows.start
+    chunk = _chunk_rows(attention)
+    if chunk <= 1 or count >= length:
+        return np.arange(rows.start, rows.stop)[spread(length, count)]
+    inner = range(rows.start - rows.start % chunk + chunk, rows.stop, chunk)
+    bands = [range(*ends) for ends in pairwise([rows.start, *inner, rows.stop])]
+    few = min(len(bands), count, max(LEAST_BANDS, min(MOST_BANDS, BANDS_CELLS // (chunk * width))))
+    chosen = [bands[band] for band in spread(len(bands), few)]
+    return np.concatenate([spread(len(band), count // few) + band.start for band in chosen])
 
 
 def read_queries(

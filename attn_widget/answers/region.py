@@ -16,10 +16,10 @@ from ..codes import encode, is_signed
 from ..evidence import entropy
 from ..memory import Memory
 from ..overview import Overview, SupportsOverview, SupportsPreview, SupportsReduction
-from ..pooling import Pool, bin_means, finite_sums, spread
+from ..pooling import Pool, bin_means, finite_sums
 from ..scale import full_value
 from ..slices import FULL_VALUE_BYTES, layer_full_value
-from ..streams import stream_rows
+from ..streams import sampled_rows, stream_rows
 from .fields import (
     ROOM,
     Request,
@@ -239,17 +239,17 @@ def _rough_cells(part: Part) -> Generator[float, None, Cells]:
     if part.reducer is not None:
         found, read = yield from part.reduced(SAMPLED_CELLS)
         return _sampled(part, found.max, found.mean, read)
-    count = max(SAMPLED_ROWS, SAMPLED_CELLS // (len(part.heads) * part.shape[1]))
-    at = spread(part.shape[0], count)
+    width = len(part.heads) * part.shape[1]
+    count = max(SAMPLED_ROWS, SAMPLED_CELLS // width)
+    rows = sampled_rows(part.shown, part.rows, count, width)
     pool = Pool(*part.shape, part.size)
     done = 0
-    rows = at + part.rows.start
     blocks = stream_rows(part.shown, part.layer, part.heads, part.combine, rows, part.cols)
     for queries, block in blocks:
         pool.add(queries - part.rows.start, block)
         done += len(queries)
-        yield done / len(at)
-    return _sampled(part, pool.strongest(), pool.means(), len(at))
+        yield done / len(rows)
+    return _sampled(part, pool.strongest(), pool.means(), len(rows))
 
 
 def _sampled(
