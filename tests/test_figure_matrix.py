@@ -509,3 +509,21 @@ def test_pyplot_is_never_imported() -> None:
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[] False"
+
+
+def test_of_a_map_never_computed_the_mean_is_what_its_source_knows() -> None:
+    random = np.random.default_rng(0)
+    query, key = random.standard_normal((2, 1, 30_000, 4)).astype(np.float32)
+    attention = Attention.from_qk(query, key, causal=True)
+    mean = read_matrix(attention, replace(ONE, pool="mean"))
+    source: Any = attention.source
+    expected, how = source.preview(0, 0, slice(0, 30_000), slice(0, 30_000), *mean.cells.shape)
+    assert mean.every > 1
+    assert mean.how == how
+    below = ~np.isneginf(mean.cells)
+    np.testing.assert_array_equal(mean.cells[below], expected[below])
+    said = "".join(words_of(attention, replace(ONE, pool="mean")))
+    assert how.replace(" ", "") in said.replace(" ", "")
+    strongest = read_matrix(attention, ONE)
+    assert strongest.how == ""
+    assert describe_picture(attention, ONE).startswith("strongest of every ")

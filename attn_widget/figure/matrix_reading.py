@@ -39,7 +39,11 @@ def answer(scene: MatrixScene) -> list[Piece]:
         whole = "No weight is a number." if scene.missing else "All weights are zero."
         return [Piece(whole)]
     return strongest_sentence(
-        scene.query.labels[query], scene.key.labels[key], weight, apart=scene.special_apart
+        scene.query.labels[query],
+        scene.key.labels[key],
+        weight,
+        apart=scene.special_apart,
+        among=f" of every {ordinal(scene.every)} target" if scene.every > 1 else "",
     )
 
 
@@ -63,11 +67,13 @@ def accounts(scene: MatrixScene) -> list[str]:
             ceil(len(scene.queries) / scene.every / scene.cells.shape[0]),
             ceil(len(scene.keys) / scene.cells.shape[1]),
         )
-        if max(per) > 1:
+        if scene.how:
+            said.append(scene.how)
+        elif max(per) > 1:
             of = f"up to {per[0]:,} × {per[1]:,} weights"
             strongest = scene.state.pool != "mean"
             said.append(f"each cell the {'strongest' if strongest else 'mean'} of {of}")
-    if scene.every > 1:
+    if scene.every > 1 and not scene.how:
         said.append(f"only every {ordinal(scene.every)} target read, the others not shown")
     said += special_phrases(scene.state.special, scene.special_share)
     if scene.missing:

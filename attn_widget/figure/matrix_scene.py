@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..attention import Attention
 from ..filters import COMBINED, apply_special, merge_heads
 from ..methods import merge_words
+from ..overview import SupportsPreview
 from ..pooling import Pool
 from ..scale import full_value
 from ..selection import MatrixState, shown_positions, word_starts
@@ -22,6 +23,7 @@ from .scene import Side
 
 _BLOCK: Final = 2_000_000
 """Weights of one head read at a time."""
+_FEWER: Final = 4
 _FULL_WEIGHTS: Final = 4_000_000
 """Of larger layers, the magnitude at full strength is that of the weights read."""
 Strongest = tuple[int, int, float]
@@ -50,6 +52,8 @@ class MatrixScene:
     keys: range
     every: int
     """Every so many of the queries are read: 1 where all are."""
+    how: str
+    """How the source found rough means of the cells; empty where they come from what is read."""
     cells: Values
     """``(r, c)``: pooled weights, or shares of the row's largest on that scale; NaN is missing,
     −inf masked."""
@@ -97,8 +101,13 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
     every = 1
     if reader.rows_weights:
         every = query_spacing(queries, reader.rows_weights, lambda rows: reader.rows(rows))
-    tally = _Tally(reader, key, every)
+    rough = _preview(reader) if every > 1 else None
+    # Where the source knows what the cells are like, fewer rows do for what is said of them.
+    tally = _Tally(reader, key, every if rough is None else _FEWER * every)
     cells = tally.cells()
+    how = ""
+    if rough is not None:
+        cells, how = rough
     full = _full(attention, state, every, tally.largest)
     causal = attention.kind == "weight" and _is_causal(cells, queries, keys, shown)
     if causal:
@@ -113,7 +122,8 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
         key=key,
         queries=queries,
         keys=keys,
-        every=every,
+        every=tally.rows.step,
+        how=how,
         cells=cells,
         causal=causal,
         full=full,
@@ -123,6 +133,28 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
         row_sums=tally.row_sums if attention.kind == "weight" else None,
         special_share=tally.special / tally.total if tally.total > 0 else 0.0,
         missing=tally.missing,
+    )
+
+
+def _preview(reader: _Reader) -> tuple[Values, str] | None:
+    """Return what the source knows of the cells at once, and how; None where it can't know."""
+    source, state = reader.shown.source, reader.state
+    if (
+        not isinstance(source, SupportsPreview)
+        or state.pool != "mean"
+        or len(state.heads) != 1
+        or state.special != "show"
+        or reader.by_row
+    ):
+        return None
+    queries, keys = reader.queries, reader.keys
+    return source.preview(
+        state.layer,
+        state.heads[0],
+        slice(queries.start, queries.stop),
+        slice(keys.start, keys.stop),
+        cells_of(len(queries), len(keys)).count,
+        cells_of(len(keys), len(queries)).count,
     )
 
 
@@ -185,7 +217,8 @@ class _Tally:
 
     def __init__(self, reader: _Reader, key: Side, every: int) -> None:
         self._reader = reader
-        self.rows = reader.queries[::every]
+        # From the middle of each stretch, so that what runs along the diagonal stays on it.
+        self.rows = reader.queries[min(every // 2, max(0, len(reader.queries) - 1)) :: every]
         self.largest = 0.0
         self.total = self.special = 0.0
         self.missing = 0

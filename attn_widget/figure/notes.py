@@ -98,6 +98,7 @@ def flow(
     """Place words in lines from ``top``; return them and where the last line ends."""
     if not words:
         return [], top
+    words = [part for word in words for part in _broken(word, width / slack)]
     leading = _LEADING * max(word.size for word in words)
     x, y = 0.0, top + leading / 2
     placed: list[Placed] = []
@@ -111,6 +112,18 @@ def flow(
             placed.append(Placed(word, x, y))
             x += word.width * slack + word.space
     return placed, y + leading / 2
+
+
+def _broken(word: Word, width: float) -> list[Word]:
+    """Return a phrase too long for a line as its words, anything else as it is."""
+    parts = word.text.split(" ")
+    if word.face != PLAIN or len(parts) == 1 or word.width <= width:
+        return [word]
+    space = width_of(" ", word.size)
+    return [
+        *(replace(word, text=part, space=space) for part in parts[:-1]),
+        replace(word, text=parts[-1]),
+    ]
 
 
 def joined(placed: Sequence[Placed]) -> list[Placed]:

@@ -193,7 +193,7 @@ def _strongest(scene: Scene) -> list[Piece]:
 
 
 def strongest_sentence(
-    query: str, key: str, weight: float, *, apart: bool, head: int | None = None
+    query: str, key: str, weight: float, *, apart: bool, head: int | None = None, among: str = ""
 ) -> list[Piece]:
     """Return the sentence that names the strongest weight.
 
@@ -203,9 +203,10 @@ def strongest_sentence(
         weight: its value.
         apart: whether special tokens, left out, have stronger ones.
         head: its head, where several are shown.
+        among: among which it is the strongest, after a space, where not all are known.
     """
     return [
-        Piece(f"strongest{' apart from special tokens' if apart else ''}: "),
+        Piece(f"strongest{among}{' apart from special tokens' if apart else ''}: "),
         Piece(query, strong=True),
         Piece(f" {_verb(True, 1)} "),
         Piece(key, strong=True),
@@ -291,7 +292,7 @@ def _percent(share: float) -> str:
 def ordinal(number: int) -> str:
     """Return 1st, 2nd, 3rd, 4th … 11th …."""
     last = number % 10 if number % 100 not in (11, 12, 13) else 0
-    return f"{number}{({1: 'st', 2: 'nd', 3: 'rd'}).get(last, 'th')}"
+    return f"{number:,}{({1: 'st', 2: 'nd', 3: 'rd'}).get(last, 'th')}"
 
 
 def plain(pieces: Sequence[Piece]) -> str:

@@ -18,7 +18,9 @@ SECONDS: Final = 0.3
 """Time that reading may take where it is slow."""
 _PATIENCE: Final = 3.0
 """Readings within the limit may take so many times as long before queries are left out."""
-_TRIAL: Final = 500_000
+_LEAST_QUERIES: Final = 32
+"""With fewer, a picture would show nothing of a map."""
+_TRIAL: Final = 2_000_000
 """Weights read to learn how long reading takes."""
 
 
@@ -40,7 +42,7 @@ def query_spacing(queries: range, weights: int, read: Callable[[range], object])
     most = min(len(queries), max(1, WEIGHTS_LIMIT // weights))
     if each * most > _PATIENCE * SECONDS:
         most = max(1, int(SECONDS / each))
-    every = ceil(len(queries) / most)
+    every = ceil(len(queries) / max(_LEAST_QUERIES, most))
     return 1 << (every - 1).bit_length()
 
 
