@@ -23,7 +23,8 @@ LONGEST: Final = 150.0
 COUNT_FONT: Final = 10.0
 QUERY_HEADING: Final = "↓ targets · queries"
 KEY_HEADING: Final = "→ sources · keys"
-LEAST_AREA: Final = 40.0
+_LEAST_SHARE: Final = 0.5
+_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,17 @@ class MatrixPlan:
         bottom = self.top + self.high + 2 + self.footer.height + PADDING
         right = self.left + max(self.wide, width_of(KEY_HEADING, NOTE))
         return (
-            min(self.wide, self.high) >= (LEAST_AREA if self.scene.cells.size else 0)
+            (self.scene.cells.size == 0 or self._area_is_large)
             and bottom <= self.height + 0.5
             and right + PADDING <= self.width + 0.5
         )
+
+    @property
+    def _area_is_large(self) -> bool:
+        """Whether cells, and not the words around them, take the most of one side."""
+        natural = max(_natural(self.scene))
+        wanted = _LEAST_SHARE * min(self.width, self.height)
+        return max(self.wide, self.high) >= min(natural, wanted)
 
 
 def plan_matrix(
@@ -94,37 +102,23 @@ def plan_matrix(
     """
     theme = theme_of(scene.state.theme)
     slack = 1.0 if outlines else TEXT_SLACK
-    counts = len(scene.queries), len(scene.keys)
-    if room is None:
-        high = cells_of(counts[0], counts[1]).length
-        wide = cells_of(counts[1], counts[0]).length
-    else:
-        # As if all labels had some room: with what they need, the rest is divided below.
-        high, wide = room[1], room[0]
-    query, key = _sides(scene, high, wide)
-    band = max(query.band, width_of(QUERY_HEADING, NOTE) * slack + LABEL_GAP)
-    width = max(LEAST_WIDTH, band + wide + 2 * PADDING) if room is None else room[0]
-    steps = query.ticks.every, key.ticks.every
-    header = above(scene, theme, width - 2 * PADDING, slack)
-    footer = below(scene, theme, width - 2 * PADDING, slack, steps)
-    if room is None:
-        height = header.height + key.band + high + 2 + footer.height + 2 * PADDING
-        left = (width - band - wide) / 2 + band
-        # Whole pixels keep the edges of cells sharp.
-        left = float(round(left))
-    else:
-        height = room[1]
-        high = max(1.0, height - header.height - key.band - footer.height - 2 * PADDING - 2)
-        wide = max(1.0, width - band - 2 * PADDING)
-        if min(counts):
-            # Cells are square, unless one side would be too short to be seen.
-            shape = cells_of(counts[0], counts[1]).length / cells_of(counts[1], counts[0]).length
-            high, wide = min(high, wide * shape), min(wide, high / shape)
+    high, wide = natural = _natural(scene)
+    width = 0.0
+    # What labels need and what they leave for cells depend on each other.
+    for _ in range(1 if room is None else _ROUNDS):
         query, key = _sides(scene, high, wide)
-        left = (width - band - wide) / 2 + band
-        footer = below(
-            scene, theme, width - 2 * PADDING, slack, (query.ticks.every, key.ticks.every)
-        )
+        band = max(query.band, width_of(QUERY_HEADING, NOTE) * slack + LABEL_GAP)
+        width = room[0] if room else max(LEAST_WIDTH, band + wide + 2 * PADDING)
+        header = above(scene, theme, width - 2 * PADDING, slack)
+        named = query.ticks.every, key.ticks.every
+        footer = below(scene, theme, width - 2 * PADDING, slack, named)
+        frame = header.height + key.band + footer.height + 2 * PADDING + 2
+        if room is not None and all(natural):
+            scale = min((room[1] - frame) / natural[0], (width - band - 2 * PADDING) / natural[1])
+            high, wide = (max(1.0, scale * side) for side in natural)
+    if room is not None:
+        query, key = _sides(scene, high, wide)
+    left = (width - band - wide) / 2 + band
     top = PADDING + header.height + key.band
     return MatrixPlan(
         scene=scene,
@@ -134,15 +128,22 @@ def plan_matrix(
         query=query,
         key=key,
         lying=_lying(key, wide),
-        left=left,
+        # Whole pixels keep the edges of cells sharp.
+        left=float(round(left)) if room is None else left,
         top=float(round(top)) if room is None else top,
         wide=wide,
         high=high,
         header=header,
         footer=footer,
         width=width,
-        height=height + 1 if room is None else height,
+        height=room[1] if room else frame + high + 1,
     )
+
+
+def _natural(scene: MatrixScene) -> tuple[float, float]:
+    """Return the height and width that the cells take where there is room."""
+    queries, keys = len(scene.queries), len(scene.keys)
+    return cells_of(queries, keys).length, cells_of(keys, queries).length
 
 
 def _lying(key: SidePlan, wide: float) -> bool:
