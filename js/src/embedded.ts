@@ -1,6 +1,7 @@
-/** The kernel of an exported page: it answers from what the page holds. `embedding.py` writes what this reads. */
+/** The kernel of an exported page: it answers from what the page holds. `export/page.py` writes what this reads. */
 
 import { decode, type Packed } from "./codec.ts";
+import { inflate } from "./inflate.ts";
 import type { Host } from "./model.ts";
 import { VERSION } from "./protocol.ts";
 
@@ -366,26 +367,6 @@ function fitted(state: Fields, { shape, kind, queries: axis, keys: other }: Show
     words: state.words === true && kind !== "score" && (axis.words ?? other?.words ?? null) !== null,
     window: inside ? [top, Math.min(bottom, queries), left, Math.min(right, keys)] : null,
   };
-}
-
-/** Deflated bytes in base64 to bytes; numbers of `size` bytes are stored as planes of equal significance. */
-export async function inflate(text: string, size: number): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  if (size === 1) return planes;
-  const bytes = new Uint8Array(planes.length);
-  const count = planes.length / size;
-  for (let plane = 0; plane < size; plane++) {
-    for (let i = 0; i < count; i++) bytes[i * size + plane] = planes[plane * count + i] as number;
-  }
-  return bytes;
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const native = (Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
-  return native
-    ? native.call(Uint8Array, text)
-    : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
 const holds = ([start, stop]: Span, position: number): boolean => start <= position && position < stop;

@@ -1,5 +1,5 @@
 /**
- * The entry of exported pages (`export.py`): mounts a frame over the data that stand beside this script.
+ * The entry of exported pages (`attn_widget/export`): mounts a frame over the data that stand beside this script.
  * Several such scripts may stand on one page, each among data of its own.
  */
 import { h } from "./dom.ts";
