@@ -50,6 +50,15 @@ class Memory:
         """Keep an answer."""
         self._put(key, answer, sum(len(packed["data"]) for packed in answer[1].values()))
 
+    def arrays(self, key: tuple[object, ...]) -> tuple[NDArray[Any], ...] | None:
+        """Return arrays that were kept together, None without them."""
+        found: tuple[NDArray[Any], ...] | None = self._get(key)
+        return found
+
+    def keep_arrays(self, key: tuple[object, ...], arrays: tuple[NDArray[Any], ...]) -> None:
+        """Keep some arrays together."""
+        self._put(key, arrays, sum(array.nbytes for array in arrays))
+
     def vector(self, key: tuple[object, ...], part: slice) -> Vector | None:
         """Return a part of a vector, None unless all of it is known."""
         found: tuple[Vector, NDArray[np.bool_]] | None = self._get(key)

@@ -76,10 +76,12 @@ def pooled(weights: Floats, rows: int, cols: int) -> tuple[Floats, Floats]:
 
 
 def row_entropy(weights: Floats) -> Floats:
-    """−Σ a ln a of each row, nats."""
-    found: Floats = -np.where(
-        weights > 0, weights * np.log(np.where(weights > 0, weights, 1)), 0
-    ).sum(axis=-1)
+    """−Σ p ln p of each row, nats, where p are shares of the row's weight."""
+    sums = weights.sum(axis=-1, keepdims=True)
+    shares = weights / np.where(sums > 0, sums, 1)
+    found: Floats = -np.where(shares > 0, shares * np.log(np.where(shares > 0, shares, 1)), 0).sum(
+        axis=-1
+    )
     return found
 
 

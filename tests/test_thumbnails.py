@@ -89,7 +89,7 @@ def test_of_large_maps_come_from_some_queries(monkeypatch: pytest.MonkeyPatch) -
     content, arrays = ask(Attention(array), {**THUMBNAILS, "size": [40, 40]})
     assert content["exact"] is False
     assert array.numbers_read == 2 * 3 * 16 * 50
-    read = np.asarray(array[0, 1])[(2 * np.arange(16) + 1) * 400 // 32]
+    read = np.asarray(array[0, 1])[12::25]
     full = float(arrays["full"][0, 1])
     assert full == read.max()
     found = decode(arrays["max"][0, 1], full, False, BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -29,8 +30,8 @@ from .fields import ROOM, Request, Steps, cells, fitted, span
 MOST_CELLS: Final = 48
 """Thumbnails have at most so many cells on either side."""
 
-CHEAP_CELLS: Final = 1 << 24
-"""Up to so many weights all are read, beyond only some queries."""
+CHEAP_CELLS: Final = 1 << 22
+"""Up to so many weights of a layer all are read, beyond only some queries."""
 
 HEAD_CELLS: Final = 1 << 22
 """Weights read of one head at most, in one step."""
@@ -58,25 +59,37 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
     codes = np.zeros((count, heads, *size), np.uint16)
     full = np.ones((count, heads), np.float32)
     statistics = np.full((count, heads, len(STATISTICS)), np.nan, np.float32)
-    affordable = min(HEAD_CELLS // max(1, keys), CHEAP_CELLS // max(1, count * heads * keys))
+    affordable = min(HEAD_CELLS, CHEAP_CELLS // max(1, heads)) // max(1, keys)
     rows = spread(queries, max(SAMPLED_ROWS, affordable))
     glance = partial(glance_at, rows=rows, queries=queries, size=size, signed=signed)
+    missing = []
+    for layer in range(shown.start, shown.stop):
+        kept = memory.arrays(("glance", layer, size))
+        if kept is None:
+            missing.append(layer)
+        else:
+            place = layer - shown.start
+            codes[place], full[place], statistics[place] = kept
     source = attention.source
-    parts = _parts(range(shown.start, shown.stop), range(heads if codes.size else 0), rows, keys)
+    parts = _parts(missing, range(heads if codes.size else 0), rows, keys)
     if isinstance(source, SupportsElsewhere):
         picks = [(layer, group, rows.tolist(), range(keys)) for layer, group in parts]
         glances = yield from source.elsewhere(glance, picks)
         for (layer, group), found in zip(parts, glances, strict=True):
-            place = layer - shown.start, slice(group.start, group.stop)
-            codes[place], full[place], statistics[place] = found
-        parts = []
-    done = 0
-    for layer, group in parts:
-        place = layer - shown.start, slice(group.start, group.stop)
-        block = read_queries(attention, layer, place[1], rows, slice(0, keys))
-        codes[place], full[place], statistics[place] = glance(block)
-        done += len(group)
-        yield done / (count * heads)
+            place_of = layer - shown.start, slice(group.start, group.stop)
+            codes[place_of], full[place_of], statistics[place_of] = found
+    else:
+        done = (count - len(missing)) * heads
+        for layer, group in parts:
+            place_of = layer - shown.start, slice(group.start, group.stop)
+            block = read_queries(attention, layer, place_of[1], rows, slice(0, keys))
+            codes[place_of], full[place_of], statistics[place_of] = glance(block)
+            done += len(group)
+            yield done / (count * heads)
+    for layer in missing:
+        place = layer - shown.start
+        found = codes[place].copy(), full[place].copy(), statistics[place].copy()
+        memory.keep_arrays(("glance", layer, size), found)
     fields = {
         "layers": [shown.start, shown.stop],
         "size": list(size),
@@ -92,7 +105,7 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
 
 
 def _parts(
-    layers: range, heads: range, rows: NDArray[np.intp], keys: int
+    layers: Sequence[int], heads: range, rows: NDArray[np.intp], keys: int
 ) -> list[tuple[int, range]]:
     """Return layers and heads that are read in one go."""
     together = max(1, BLOCK_CELLS // max(1, len(rows) * keys))

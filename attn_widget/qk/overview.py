@@ -29,6 +29,7 @@ class _Pool:
         self._valid = np.zeros(bins[0], dtype=np.intp)
         self._totals = np.zeros(shape[1])
         self._entropy = np.zeros(shape[0])
+        self._row_sums = np.zeros(shape[0])
         self.log_sum_exp = np.zeros(shape[0])
 
     def cuts(self, key: slice) -> list[int]:
@@ -61,6 +62,7 @@ class _Pool:
                 weight = tile.sums.sum(axis=0, dtype=np.float64)
                 spread = tile.paired + (tile.reference - norm) * weight
                 self._entropy[query] -= spread * factor
+                self._row_sums[query] += weight * factor
             yield
         columns = np.concatenate([tile.columns for tile in tiles])
         where = np.ix_(np.unique(rows), np.unique(columns))
@@ -78,11 +80,14 @@ class _Pool:
         """What has been gathered."""
         cells = self._valid[:, None] * np.diff(self._edges[1])
         gone = np.broadcast_to((self._valid == 0)[:, None], cells.shape)
+        # Where sinks take a share of the row, entropy is that of what is left, as a share of it.
+        sums = np.where(self._row_sums > 0, self._row_sums, 1.0)
+        entropy = self._entropy / sums + np.log(sums)
         return Overview(
             max=np.where(gone, np.float32(np.nan), self._max),
             mean=np.where(gone, np.nan, self._sum / np.maximum(cells, 1)).astype(np.float32),
             totals=self._totals,
-            entropy=self._entropy,
+            entropy=entropy,
         )
 
 
