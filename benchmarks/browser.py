@@ -8,6 +8,7 @@ sends for 256 tokens, so what is timed here must not be driven by it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 import websocket
 
 WIDTH, HEIGHT = 1280, 1024
@@ -228,14 +230,34 @@ class Browser:
         self._send("Input.dispatchKeyEvent", type="rawKeyDown", **key)
         self._send("Input.dispatchKeyEvent", type="keyUp", **key)
 
+    def button(self, kind: str, x: float, y: float) -> None:
+        """Press or release the left button: "mousePressed" or "mouseReleased"."""
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def click(self, x: float, y: float) -> None:
         """Click with the left button."""
         for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            self.button(kind, x, y)
 
-    def move(self, x: float, y: float) -> None:
-        """Move the pointer there at once."""
-        self._send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    def move(self, x: float, y: float, held: bool = False) -> None:
+        """Move the pointer there at once, the left button held or not."""
+        button = {"button": "left", "buttons": 1} if held else {}
+        self._send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, **button)
+
+    def wheel(self, x: float, y: float, by: float, modifier: int = 0) -> None:
+        """Turn the wheel by some pixels, with `CONTROL` held or not."""
+        where = {"x": x, "y": y, "deltaX": 0, "deltaY": by, "modifiers": modifier}
+        self._send("Input.dispatchMouseEvent", type="mouseWheel", **where)
+
+    def memory(self) -> int:
+        """Return the bytes that the browser's processes hold for themselves alone."""
+        self.call("HeapProfiler.collectGarbage")
+        first = psutil.Process(self._process.pid)
+        held = 0
+        for process in (first, *first.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                held += process.memory_full_info().uss
+        return held
 
     def picture(self, path: Path) -> None:
         """Write what is on screen as a PNG."""

@@ -134,7 +134,7 @@ def measure(
     try:
         with open_browser(scripts) as page:
             case.outcome = "did not finish: opening the notebook"
-            _open(page, lab.address(notebook))
+            open_notebook(page, lab.address(notebook))
             case.outcome = "did not finish: lines on screen"
             try:
                 _run(page, case, plan)
@@ -160,7 +160,8 @@ def measure(
     return case
 
 
-def _open(page: Browser, address: str) -> None:
+def open_notebook(page: Browser, address: str) -> None:
+    """Open a notebook of two cells and run the first; the second is then selected."""
     page.go(address)
     page.wait(f"window.jupyterapp && {IDLE}")
     page.wait("document.querySelector('.jp-CodeCell .cm-content')")

@@ -16,6 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 from browser import Browser
 
 HERE = Path(__file__).parent
@@ -114,6 +115,18 @@ class Lab:
         """Return the address of a notebook in a JupyterLab that opens nothing else."""
         return f"{self._address}/lab/tree/{notebook.name}?reset&token={self._token}"
 
+    def kernel(self) -> psutil.Process:
+        """Return the process of the only kernel.
+
+        Raises:
+            RuntimeError: If there is none or more than one.
+        """
+        running = psutil.Process(self._process.pid).children(recursive=True)
+        found = [process for process in running if _is_kernel(process)]
+        if len(found) != 1:
+            raise RuntimeError(f"expected one kernel; found {len(found)}")
+        return found[0]
+
     def forget(self) -> None:
         """End every kernel and drop what a case changed in the settings."""
         for session in self._ask("api/sessions"):
@@ -129,6 +142,12 @@ class Lab:
             self._process.kill()
 
 
+def _is_kernel(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any("ipykernel_launcher" in part for part in process.cmdline())
+    return False
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -141,7 +160,8 @@ def open_browser(scripts: dict[str, bytes]) -> Browser:
     Args:
         scripts: What `bertviz_scripts` returns; every other request to another host fails.
     """
-    return Browser((HERE / "probe.js").read_text(), scripts, "https://*")
+    script = "\n".join((HERE / name).read_text() for name in ("probe.js", "probe_views.js"))
+    return Browser(script, scripts, "https://*")
 
 
 @functools.cache

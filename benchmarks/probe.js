@@ -68,7 +68,7 @@
   };
   const fraction = (list, share) => list[Math.min(list.length - 1, Math.floor(share * list.length))];
 
-  const PICTURES = '[id^="bertviz-"], .attn-widget, .hover-floor';
+  const PICTURES = '[id^="bertviz-"], [id^="circuits-vis-"], treescope-container, .attn-widget, .hover-floor';
   /** Pictures in the outputs of cells; a tool may keep its own in a shadow root. */
   const pictures = () => {
     const roots = [document];
@@ -166,6 +166,9 @@
   };
 
   window.probe = {
+    // What probe_views.js describes further tools with, and what it adds them to.
+    kit: { tools, fresh, changeOf, CONTENT, bubbled, attnWidget, nativeFrame, frames, input: () => input },
+
     // Call before the cell is run; `drawn` then resolves at the first frame with the picture.
     arm(name, size, heads) {
       for (const picture of pictures()) picture.dataset.old = "";
