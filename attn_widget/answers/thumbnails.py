@@ -22,9 +22,9 @@ from ..evidence import (
 )
 from ..memory import Memory
 from ..overview import SupportsElsewhere
-from ..pooling import Pool, spread
+from ..pooling import Pool
 from ..sources import to_float32
-from ..streams import BLOCK_CELLS, read_queries
+from ..streams import BLOCK_CELLS, read_queries, sampled_rows
 from .fields import ROOM, Request, Steps, cells, fitted, span
 
 MOST_CELLS: Final = 48
@@ -60,7 +60,8 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
     full = np.ones((count, heads), np.float32)
     statistics = np.full((count, heads, len(STATISTICS)), np.nan, np.float32)
     affordable = min(HEAD_CELLS, CHEAP_CELLS // max(1, heads)) // max(1, keys)
-    rows = spread(queries, max(SAMPLED_ROWS, affordable))
+    wanted = max(SAMPLED_ROWS, affordable)
+    rows = sampled_rows(attention, slice(0, queries), wanted, max(1, heads * keys))
     glance = partial(glance_at, rows=rows, queries=queries, size=size, signed=signed)
     missing = []
     for layer in range(shown.start, shown.stop):
