@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build, context, transform } from "esbuild";
 import { minify } from "terser";
 import { pack } from "./pack.mjs";
+import { workerScript } from "./worker-plugin.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -45,7 +46,7 @@ const options = ({ entry, file, format }) => ({
   sourcemap: watching ? "inline" : false,
   legalComments: "none",
   charset: "utf8",
-  plugins: watching ? [] : [smallStyles],
+  plugins: watching ? [workerScript] : [workerScript, smallStyles],
   loader: { ".css": "text" },
   // Pages that load RequireJS (nbconvert, Shiny) must not have the bundle register itself there.
   define: { "define.amd": "false" },

@@ -72,6 +72,7 @@ class Frame {
   readonly #panels: readonly (readonly [button: HTMLButtonElement, panel: HTMLElement])[];
   readonly #optionsButton: HTMLButtonElement;
   #seats: Seat[] = [];
+  #lastView: ViewName | undefined;
   #look = () => {};
   #inSight = false;
   #theme: Theme = "light";
@@ -146,6 +147,7 @@ class Frame {
   /** Show the views that the state names; those that stay keep their place. */
   #seatViews(): void {
     const { view, beside } = this.#model.state;
+    if (view !== "heads") this.#lastView = view;
     const names = beside && beside !== view ? [view, beside] : [view];
     const held = this.#seats;
     this.#seats = names.map((name) => held.find((seat) => seat.name === name) ?? this.#seat(name));
@@ -167,6 +169,7 @@ class Frame {
   #seat(name: ViewName): Seat {
     const lifetime = createLifetime(this.#lifetime.signal);
     const told: Told = { pieces: [], hint: true, status: "loading", message: undefined };
+    const lastView = () => this.#lastView;
     const around: Surroundings = {
       readout: (pieces, hint) => {
         Object.assign(told, { pieces, hint });
@@ -182,6 +185,9 @@ class Frame {
         this.#painted();
       },
       hovered: (hovered) => this.#hover(hovered),
+      get lastView() {
+        return lastView();
+      },
     };
     const view = new VIEWS[name](this.#model, this.#store, around, lifetime);
     const column = h("div", { class: "column" }, view.element, view.legend);

@@ -88,7 +88,9 @@ export class Slices {
     }
     const { failure } = slot;
     if (failure?.key === key && Date.now() - failure.at < RETRY_MS) return;
-    if (this.get(kind, fields)) {
+    const here = this.get(kind, fields);
+    // What is on screen is to be held, also where it is remembered from before.
+    if (here && (!hold || here === this.held(kind) || !this.#model.canSend)) {
       slot.next = undefined;
       slot.failure = undefined;
       if (slot.progress !== undefined) slot.cancel();

@@ -20,6 +20,8 @@ export interface Surroundings {
   /** A complete picture has been painted. */
   painted(): void;
   hovered(hovered: Hovered | null): void;
+  /** The view of weights shown last: where a head chosen among all of them opens. */
+  readonly lastView: ViewName | undefined;
 }
 
 export interface View {

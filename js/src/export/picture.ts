@@ -88,6 +88,8 @@ export interface Text {
   readonly colour: Rgb;
   readonly bold?: boolean;
   readonly struck?: boolean;
+  /** Written upwards, turned about its place. */
+  readonly turned?: boolean;
   /** Written from right to left. */
   readonly rtl?: boolean;
 }

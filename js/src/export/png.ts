@@ -117,6 +117,14 @@ function paintBox(context: CanvasRenderingContext2D, box: Box): void {
 }
 
 function paintText(context: CanvasRenderingContext2D, item: Text, font: string): void {
+  if (item.turned) {
+    context.save();
+    context.translate(item.x, item.y);
+    context.rotate(-Math.PI / 2);
+    paintText(context, { ...item, x: 0, y: 0, turned: false }, font);
+    context.restore();
+    return;
+  }
   const { x, y, align, text, size, colour, bold, struck, rtl } = item;
   context.font = `${bold ? "600 " : ""}${size}px ${font}`;
   context.textAlign = align;

@@ -116,7 +116,7 @@ function boxSvg({ x, y, width, height, radius, fill, opacity, stroke }: Box): st
   return `<rect ${place} ${inside}${stroke ? ` stroke="${hex(stroke)}"` : ""}/>\n`;
 }
 
-function textSvg({ x, y, align, text, size, colour, bold, struck, rtl }: Text): string {
+function textSvg({ x, y, align, text, size, colour, bold, struck, rtl, turned }: Text): string {
   // In right-to-left text the start is at the right.
   const anchor = align === "center" ? "middle" : (align === "left") === !rtl ? "start" : "end";
   return [
@@ -124,6 +124,7 @@ function textSvg({ x, y, align, text, size, colour, bold, struck, rtl }: Text): 
     bold ? ' font-weight="600"' : "",
     struck ? ' text-decoration="line-through"' : "",
     rtl ? ' direction="rtl"' : "",
+    turned ? ` transform="rotate(-90 ${short(x)} ${short(y)})"` : "",
     ` style="white-space:pre;font-variant-numeric:tabular-nums">${xmlText(text)}</text>\n`,
   ].join("");
 }

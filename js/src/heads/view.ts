@@ -33,8 +33,6 @@ interface Place {
   readonly scroll: number;
 }
 const places = new WeakMap<Model, Place>();
-/** The view a person went to from here last. */
-const opened = new WeakMap<Model, State["view"]>();
 /** What all thumbnails depend on. */
 const LOOKS: readonly (keyof State)[] = ["scale", "colormap", "sort", "pattern", "height", "map", "step"];
 
@@ -156,7 +154,6 @@ export class HeadsView implements View {
 
   #stateChanged(changed: ReadonlySet<keyof State>): void {
     const { state } = this.#model;
-    if (changed.has("view") && state.view !== "heads") opened.set(this.#model, state.view);
     if (changed.has("sort")) this.#sight.scroller.scrollTop = 0;
     if (LOOKS.some((name) => changed.has(name))) this.#redraw();
     if (!changed.has("layer") && !changed.has("heads")) return;
@@ -233,7 +230,7 @@ export class HeadsView implements View {
     const { beside } = this.#model.state;
     if (!content) return;
     const tokens = Math.max(content.queries.labels.length, content.keys.labels.length);
-    const view = opened.get(this.#model) ?? opensIn(tokens);
+    const view = this.#around.lastView ?? opensIn(tokens);
     this.#choose(cell, false, beside && beside !== "heads" ? {} : { view });
   }
 

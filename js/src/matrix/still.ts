@@ -35,9 +35,6 @@ export interface StillInput {
   readonly ink: Ink;
 }
 
-/** A text that may be written upwards: `turned` about the end it is aligned by. */
-export type MatrixText = Text & { readonly turned?: boolean };
-
 export function matrixPart(input: StillInput): Part {
   const { layout, sight, cells, strips, axes, shown, lying, pinned, colour, numbers, title, ink } = input;
   const { plot, gutter, top, right } = layout;
@@ -51,7 +48,7 @@ export function matrixPart(input: StillInput): Part {
     canvas: copy(canvases),
     title: name,
   });
-  const texts: MatrixText[] = [
+  const texts: Text[] = [
     {
       x: gutter - 8,
       y: top.y + 5 + HEADING,

@@ -269,7 +269,14 @@ describe("a file of it", () => {
   const alone = async (more: Record<string, unknown> = {}) => {
     const lifetime = createLifetime();
     const model = new Model(new FakeHost(traits(more)), lifetime.signal);
-    const around = { readout() {}, announce() {}, status() {}, hovered() {}, painted: vi.fn() };
+    const around = {
+      readout() {},
+      announce() {},
+      status() {},
+      hovered() {},
+      lastView: undefined,
+      painted: vi.fn(),
+    };
     const view = new HeadsView(model, new Store(model, lifetime.signal), around, lifetime);
     document.body.append(view.element);
     view.resize(600);

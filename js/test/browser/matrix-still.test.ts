@@ -1,7 +1,6 @@
 /** What the matrix gives to files. */
 import { afterEach, describe, expect, it } from "vitest";
 import { createLifetime, type Lifetime } from "../../src/lifetime.ts";
-import type { MatrixText } from "../../src/matrix/still.ts";
 import { MatrixView } from "../../src/matrix/view.ts";
 import { Model } from "../../src/model.ts";
 import { Store } from "../../src/store.ts";
@@ -19,7 +18,15 @@ async function painted(traits: Record<string, unknown>): Promise<MatrixView> {
   const model = new Model(new FakeHost(traits), lifetime.signal);
   const store = new Store(model, lifetime.signal);
   let paints = 0;
-  const around = { readout() {}, announce() {}, status() {}, hovered() {}, painted: () => paints++ };
+  const around = {
+    readout() {},
+    announce() {},
+    status() {},
+    hovered() {},
+    lastView: undefined,
+    lastView: undefined,
+    painted: () => paints++,
+  };
   const view = new MatrixView(model, store, around, lifetime);
   document.body.append(view.element);
   view.resize(600);
@@ -50,7 +57,7 @@ describe("a still picture", () => {
 
   it("turns labels of keys that have no room to lie", async () => {
     const view = await painted(large(80));
-    const texts = (view.still()?.texts ?? []) as readonly MatrixText[];
+    const texts = view.still()?.texts ?? [];
     expect(texts.filter(({ turned }) => turned).every(({ text }) => /^t\d+$/.test(text))).toBe(true);
     expect(texts.some(({ turned }) => turned)).toBe(true);
   });
