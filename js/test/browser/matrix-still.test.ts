@@ -24,7 +24,6 @@ async function painted(traits: Record<string, unknown>): Promise<MatrixView> {
     status() {},
     hovered() {},
     lastView: undefined,
-    lastView: undefined,
     painted: () => paints++,
   };
   const view = new MatrixView(model, store, around, lifetime);

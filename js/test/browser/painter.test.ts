@@ -62,12 +62,11 @@ function countWorkers(): { made: number; ended: number; sent: unknown[] } {
 }
 
 describe("a painter", () => {
-  it("draws a small picture at once, without a worker", () => {
+  it("draws a small picture without a worker", async () => {
     const counts = countWorkers();
-    const put = vi.fn();
-    painterOf().painter.paint(SMALL, WHOLE, put);
-    expect(put).toHaveBeenCalledTimes(1);
-    expectTrue(put.mock.calls[0]?.[0], SMALL);
+    const pictures = await painted(painterOf().painter, SMALL);
+    expect(pictures).toHaveLength(1);
+    expectTrue(pictures[0]?.raster, SMALL);
     expect(counts.made).toBe(0);
   });
 
