@@ -84,20 +84,38 @@ def join_pieces(pieces: Sequence[Piece]) -> Piece:
     return Piece(cells, keys, totals, queries, sums, terms)
 
 
+class Reduced:
+    """What pieces of a part come to, one after the other."""
+
+    def __init__(self, plan: Reduction) -> None:
+        self._pool = Pool(plan.rows, plan.cols, plan.size)
+        self._totals = np.zeros(plan.cols)
+        self._sums, self._terms = np.zeros(plan.rows), np.zeros(plan.rows)
+
+    def add(self, piece: Piece) -> None:
+        """Take in a piece."""
+        self._pool.add_cells(piece.cells)
+        self._totals[piece.keys : piece.keys + len(piece.totals)] += piece.totals
+        rows = slice(piece.queries, piece.queries + len(piece.sums))
+        self._sums[rows] += piece.sums
+        self._terms[rows] += piece.terms
+
+    def overview(self) -> Overview:
+        """Return what they come to; rows that none was of are taken from near ones."""
+        return Overview(
+            max=self._pool.strongest(),
+            mean=self._pool.means(),
+            totals=self._totals,
+            entropy=entropy_of(self._sums, self._terms),
+        )
+
+
 def finish_reduction(pieces: Sequence[Piece], plan: Reduction) -> Overview:
-    """Return the overview that pieces come to; rows that none was of are taken from near ones."""
-    piece = join_pieces(pieces)
-    pool = Pool(plan.rows, plan.cols, plan.size)
-    pool.add_cells(piece.cells)
-    return Overview(
-        max=pool.strongest(),
-        mean=pool.means(),
-        totals=_placed(piece.totals, piece.keys, plan.cols),
-        entropy=entropy_of(
-            _placed(piece.sums, piece.queries, plan.rows),
-            _placed(piece.terms, piece.queries, plan.rows),
-        ),
-    )
+    """Return the overview that pieces come to."""
+    reduced = Reduced(plan)
+    for piece in pieces:
+        reduced.add(piece)
+    return reduced.overview()
 
 
 def largest_magnitude(block: Any) -> float:
@@ -113,9 +131,3 @@ def _added(parts: Sequence[tuple[int, Vector]]) -> tuple[int, Vector]:
     for at, values in parts:
         added[at - start : at - start + len(values)] += values
     return start, added
-
-
-def _placed(values: Vector, start: int, length: int) -> Vector:
-    placed = np.zeros(length)
-    placed[start : start + len(values)] = values
-    return placed

@@ -185,7 +185,7 @@ def as_source(weights: object, batch: int | None = None) -> Source:
             raise ValueError(f"batch={batch} was given but the source has no batch axis")
         return weights
     if is_array(weights):
-        return _dask_source(weights, batch) if is_dask(weights) else ArraySource(weights, batch)
+        return _array_source(weights, batch)
     if isinstance(weights, (list, tuple)) and weights:
         missing = [index for index, layer in enumerate(weights) if layer is None]
         if missing:
@@ -198,7 +198,7 @@ def as_source(weights: object, batch: int | None = None) -> Source:
             if not all(map(is_dask, weights)):
                 return layers
             # One array is read in one go: (layer, head, query, key) in the end.
-            return _dask_source(layers.stacked())
+            return _array_source(layers.stacked())
     if isinstance(weights, (list, tuple)) or hasattr(weights, "__array__"):
         return ArraySource(_listed(weights), batch)
     raise TypeError(
@@ -359,10 +359,16 @@ def is_dask(value: object) -> bool:
     return is_array(value) and hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
 
 
-def _dask_source(array: object, batch: int | None = None) -> Source:
-    from .sources_dask import DaskSource
+def _array_source(array: object, batch: int | None = None) -> Source:
+    if is_dask(array):
+        from .sources_dask import DaskSource
 
-    return DaskSource(array, batch)
+        return DaskSource(array, batch)
+    if chunk_rows_of(array):
+        from .sources_chunked import ChunkedSource
+
+        return ChunkedSource(array, batch)
+    return ArraySource(array, batch)
 
 
 def batch_index(batch: int | None, size: int) -> int:
