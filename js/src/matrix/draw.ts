@@ -13,6 +13,8 @@ export interface Seen {
   readonly masked: boolean;
   readonly missing: boolean;
   readonly infinite: boolean;
+  /** Share of the cells with some weight that have at least a tenth of the full one. */
+  readonly strong: number;
 }
 
 export const ratioNow = (): number => Math.min(3, globalThis.devicePixelRatio || 1);
@@ -56,6 +58,9 @@ export function rasterOf(
  * Colours of codes as an image. Masked cells are hatched, missing ones cross-hatched, infinite ones dotted;
  * the hatching moves with the cells.
  */
+/** The code of a tenth of the full value: what is weaker is hard to tell from nothing. */
+const STRONG = Math.round(MOST * Math.sqrt(0.1));
+
 export function imageOf(
   raster: Raster,
   table: Uint32Array,
@@ -75,12 +80,18 @@ export function imageOf(
   const shift = ([start, end]: Span, size: number) => Math.round((start / (end - start)) * size) || 0;
   const [dx, dy] = [shift(sight.cols, width), shift(sight.rows, height)];
   const line = Math.max(1, Math.round(ratio));
-  const seen = { masked: false, missing: false, infinite: false };
+  const seen = { masked: false, missing: false, infinite: false, strong: 0 };
+  let strong = 0;
+  let cells = 0;
   for (let at = 0; at < codes.length; at++) {
     if (!here[at]) continue;
     const code = codes[at] as number;
     pixels[at] = table[code] as number;
-    if (code <= MOST) continue;
+    if (code <= MOST) {
+      if (code > 0) cells++;
+      if (code >= STRONG) strong++;
+      continue;
+    }
     const x = (at % width) + dx;
     const y = Math.floor(at / width) + dy;
     if (code === MASKED) {
@@ -95,6 +106,7 @@ export function imageOf(
       if (x % (4 * line) < line && y % (4 * line) < line) pixels[at] = infinite;
     }
   }
+  seen.strong = cells > 0 ? strong / cells : 1;
   return { image, seen };
 }
 

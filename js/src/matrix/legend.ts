@@ -2,6 +2,7 @@
 
 import type { Kind } from "../content.ts";
 import { h, set, setText } from "../dom.ts";
+import { on } from "../lifetime.ts";
 import type { Rgb } from "../lines/scene.ts";
 import type { State } from "../model.ts";
 import { INFINITE, MASKED, MISSING } from "../scale/codes.ts";
@@ -10,6 +11,8 @@ import type { Theme } from "../theme.ts";
 import { imageOf, paintRamp, ratioNow, type Seen } from "./draw.ts";
 import { headsText } from "./telling.ts";
 
+/** With fewer strong cells than this share, a scale that shows more is offered. */
+const FAINT = 0.02;
 const RAMP = { width: 132, height: 9 };
 const SCALES: Readonly<Record<Scale, string>> = {
   absolute: "absolute",
@@ -67,6 +70,7 @@ export function rampNumbers(scale: Scale, full: number, signed: boolean): readon
 export class MatrixLegend {
   readonly element: HTMLElement;
   #painted: Uint32Array | undefined;
+  #shape: LegendInput["shape"] = [0, 0];
   readonly #ramp = h("canvas", { role: "img" });
   readonly #numbers = [h("span"), h("span"), h("span")] as const;
   readonly #scale = h("span");
@@ -77,9 +81,12 @@ export class MatrixLegend {
   readonly #infinite = swatch("infinite");
   readonly #how = h("span", { class: "care", role: "status" });
   readonly #strips = h("span");
+  readonly #faint = h("button", { type: "button", class: "faint", hidden: true });
   readonly #size = h("span", { class: "end" });
 
-  constructor() {
+  /** @param rescale - called with the scale a person takes up. */
+  constructor(rescale: (scale: Scale) => void, signal: AbortSignal) {
+    on(this.#faint, "click", () => rescale(brighter(this.#shape)), signal);
     const [weak, middle, strong] = this.#numbers;
     this.element = h(
       "div",
@@ -103,12 +110,14 @@ export class MatrixLegend {
       this.#missing.element,
       this.#infinite.element,
       this.#how,
+      this.#faint,
       this.#strips,
       this.#size,
     );
   }
 
   update(input: LegendInput): void {
+    this.#shape = input.shape;
     const { kind, state, heads, signed, full, pooled, seen, how, progress, totals, entropy, shape } = input;
     const fresh = input.table !== this.#painted;
     this.#painted = input.table;
@@ -146,10 +155,18 @@ export class MatrixLegend {
       totals === null ? "" : `above: what each key receives, at most ${formatWeight(totals)}`,
       entropy === null ? "" : `right: entropy of each row, 0 – ${formatWeight(entropy)} nats`,
     ];
+    // An absolute scale is honest, and of long texts nearly blank.
+    const faint = !signed && kind === "weight" && state.scale === "absolute" && seen.strong < FAINT;
+    set(this.#faint, "hidden", !faint);
+    const as = brighter(shape) === "sqrt" ? "square roots" : "multiples of uniform attention";
+    setText(this.#faint, `most weights here are faint: show ${as}`);
     show(this.#strips, said.filter(Boolean).join(" · "));
     setText(this.#size, `${shape[0]} × ${shape[1]} ${kind}s`);
   }
 }
+
+/** Uniform attention tells more of many keys than roots do. */
+const brighter = ([, keys]: LegendInput["shape"]): Scale => (keys > 200 ? "times_uniform" : "sqrt");
 
 function show(element: HTMLElement, text: string): void {
   setText(element, text);

@@ -16,7 +16,7 @@ import { AxisLabels } from "./axes.ts";
 import * as paint from "./draw.ts";
 import type { Strip } from "./field.ts";
 import * as lay from "./layout.ts";
-import { MatrixLegend, rampNumbers } from "./legend.ts";
+import { type MatrixLegend, rampNumbers } from "./legend.ts";
 import { along, bounds, cover } from "./pool.ts";
 import type { Source } from "./source.ts";
 import { matrixPart } from "./still.ts";
@@ -56,7 +56,7 @@ export class Scene {
   readonly #heading = h("div", { class: "heading query" }, "target · query ↓");
   readonly #keyHeading = h("div", { class: "heading key" }, "source · key →");
   readonly #overview: Overview;
-  readonly #legend = new MatrixLegend();
+  readonly #legend: MatrixLegend;
   #widths: Readonly<Record<Side, number>> | undefined;
   #layout: lay.Layout | undefined;
   #layoutKey = "";
@@ -65,10 +65,11 @@ export class Scene {
   #overviewDrawn: readonly unknown[] = [];
   #table: Uint32Array = new Uint32Array(0);
   #tableKey = "";
-  #seen: paint.Seen = { masked: false, missing: false, infinite: false };
+  #seen: paint.Seen = { masked: false, missing: false, infinite: false, strong: 1 };
 
-  constructor(overview: Overview) {
+  constructor(overview: Overview, legend: MatrixLegend) {
     this.#overview = overview;
+    this.#legend = legend;
     this.plot.append(this.#base, this.#overlay);
     this.element = h(
       "div",

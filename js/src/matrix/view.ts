@@ -15,6 +15,7 @@ import type { Theme } from "../theme.ts";
 import type { Surroundings, View } from "../view.ts";
 import { listenAxis, listenPlot } from "./gestures.ts";
 import * as lay from "./layout.ts";
+import { MatrixLegend } from "./legend.ts";
 import { MATRIX_HELP, matrixOptions } from "./options.ts";
 import { Scene } from "./scene.ts";
 import { Source } from "./source.ts";
@@ -69,7 +70,8 @@ export class MatrixView implements View {
       },
     };
     this.#tools = new Tools(tools, signal);
-    this.#scene = new Scene(new Overview(tools, signal));
+    const legend = new MatrixLegend((scale) => model.change({ scale }), signal);
+    this.#scene = new Scene(new Overview(tools, signal), legend);
     this.element = h(
       "div",
       { class: "stage matrix", "data-view": "matrix", "data-lm-suppress-shortcuts": "true" },

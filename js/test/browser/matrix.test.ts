@@ -39,6 +39,22 @@ describe("the matrix", () => {
     expect(base(root).getAttribute("aria-label")).toMatch(/layer 0 \(head 1\): 6 queries, 7 keys$/);
   });
 
+  it("offers a scale that shows more, where most weights are faint", async () => {
+    for (const [count, scale] of [
+      [40, "sqrt"],
+      [260, "times_uniform"],
+    ] as const) {
+      const { root, host } = await ready(large(count));
+      const offer = find(root, ".legend .faint");
+      expect(offer.textContent).toContain("most weights here are faint");
+      await userEvent.click(offer);
+      expectState(host, { scale });
+      await until(() => offer.hidden, "the offer to go");
+    }
+    const { root } = await ready(matrix());
+    expect(find(root, ".legend .faint").hidden).toBe(true);
+  });
+
   it("draws anew when what it shows changes", async () => {
     const { root, host } = await ready(matrix());
     for (const change of [
