@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,20 @@ from .pooling import spread
 from .scale import full_value
 
 FULL_VALUE_BYTES: Final = 64 * 1024 * 1024
+
+FOG_FINE: Final = 512
+"""Most blocks of pooled weight along the side where lines of one token still lie together."""
+
+FOG_COARSE: Final = 32
+"""Most blocks of it along the other side."""
+
+LINE_BYTES: Final = 18
+"""What a line takes in a message: query, key, head, weight and strength."""
+
+FOG_ROOM: Final = protocol.MESSAGE_BYTES - protocol.EDGES_LIMIT * LINE_BYTES - 150_000
+"""Bytes of pooled weight in a message that also holds the most lines drawn one by one."""
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -35,10 +49,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Haze:
-    """Weight beyond the edges drawn one by one: summed strength, ``(H, rows, cols)``."""
+    """Weight beyond the edges drawn one by one: summed strength, ``(H, rows, cols)``.
+
+    ``query`` and ``key`` hold the same weight, pooled finely along that side and coarsely along the
+    other.
+    """
 
     heads: list[int]
     strength: NDArray[np.float32]
+    query: NDArray[np.float32]
+    key: NDArray[np.float32]
 
 
 def can_merge_words(attention: Attention) -> bool:
@@ -188,6 +208,29 @@ def read_heads(attention: Attention, layer: int, heads: Sequence[int]) -> NDArra
     return np.stack([attention[layer, head, :, :] for head in heads])
 
 
+def fog_sizes(queries: int, keys: int, heads: int) -> tuple[Size, Size, Size]:
+    """Return the blocks of pooled weight: rows and columns, in the middle, by query and by key.
+
+    Sides are halved in turn, so that blocks still lie within one another, until those of ``heads``
+    heads fit into a message.
+    """
+    most = [protocol.FOG_CELLS, FOG_COARSE, FOG_FINE]
+    turn = 0
+    while True:
+        middle, coarse, fine = most
+        sizes = (
+            (min(queries, middle), min(keys, middle)),
+            (min(queries, fine), min(keys, coarse)),
+            (min(queries, coarse), min(keys, fine)),
+        )
+        # Two bytes a cell; and the number of the head, which the request repeats.
+        each = 2 * sum(rows * cols for rows, cols in sizes) + 16
+        if heads * each <= FOG_ROOM or max(most) == 1:
+            return sizes
+        most[turn % 3] = max(1, most[turn % 3] // 2)
+        turn += 1
+
+
 class Strongest:
     """The ``limit`` strongest lines of a view one by one, and the rest pooled into blocks.
 
@@ -195,36 +238,70 @@ class Strongest:
         limit: most lines kept one by one, at least 0; of equals, those that come first.
         queries: length of the query axis.
         keys: length of the key axis.
+        heads: how many heads may have lines; of very many, blocks are larger.
     """
 
-    def __init__(self, limit: int, queries: int, keys: int) -> None:
+    def __init__(self, limit: int, queries: int, keys: int, heads: int = 1) -> None:
         self._limit = limit
         self._size = queries, keys
-        self._rows = min(queries, protocol.FOG_CELLS)
-        self._cols = min(keys, protocol.FOG_CELLS)
-        self._pooled: dict[int, NDArray[np.float64]] = {}
+        self._sizes = fog_sizes(queries, keys, heads)
+        self._pooled: dict[int, list[NDArray[np.float64]]] = {}
         self.edges = join_edges([])
         """The strongest of all lines added; the accounts are those of all."""
 
     def add(self, part: Edges) -> None:
         """Take in some lines."""
-        rows, cols = self._rows, self._cols
         both = join_edges([self.edges, part])
         chosen = _most(both.strength, self._limit)
         self.edges, weak = take_edges(both, chosen), take_edges(both, ~chosen)
-        row = weak.query.astype(np.int64) * rows // max(self._size[0], 1)
-        cell = row * cols + weak.key.astype(np.int64) * cols // max(self._size[1], 1)
         for head in np.unique(weak.head).tolist():
             mine = weak.head == head
-            block = self._pooled.setdefault(head, np.zeros(rows * cols))
-            block += np.bincount(cell[mine], weak.strength[mine], minlength=rows * cols)
+            lines = weak.query[mine], weak.key[mine], weak.strength[mine]
+            found = _pools(*lines, self._size, self._sizes)
+            known = self._pooled.get(head)
+            self._pooled[head] = found if known is None else [*map(np.add, known, found)]
 
     def haze(self) -> Haze:
         """Return all lines but the strongest, pooled."""
         numbers = sorted(self._pooled)
-        blocks = [self._pooled[number].reshape(self._rows, self._cols) for number in numbers]
-        haze = np.asarray(blocks, dtype=np.float32).reshape(len(numbers), self._rows, self._cols)
-        return Haze(numbers, haze)
+        strength, query, key = (
+            np.asarray([self._pooled[number][i] for number in numbers], dtype=np.float32).reshape(
+                len(numbers), *size
+            )
+            for i, size in enumerate(self._sizes)
+        )
+        return Haze(numbers, strength, query, key)
+
+
+def _pools(
+    query: NDArray[Any],
+    key: NDArray[Any],
+    strength: NDArray[Any],
+    size: Size,
+    sizes: Sequence[Size],
+) -> list[NDArray[np.float64]]:
+    """Return the summed strength of lines on axes of some ``size``, in blocks of some ``sizes``."""
+    finest = min(size[0], FOG_FINE), min(size[1], FOG_FINE)
+    if len(query) > finest[0] * finest[1]:
+        # All other blocks are made of the finest ones: many lines are gone through only once.
+        fine = _pooled(query, key, strength, size, finest)
+        query, key = np.nonzero(fine)
+        strength, size = fine[query, key], finest
+    return [_pooled(query, key, strength, size, blocks) for blocks in sizes]
+
+
+def _pooled(
+    query: NDArray[Any], key: NDArray[Any], strength: NDArray[Any], size: Size, blocks: Size
+) -> NDArray[np.float64]:
+    rows, cols = blocks
+    cell = _blocks(size[0], rows)[query] * cols + _blocks(size[1], cols)[key]
+    sums = np.bincount(cell, strength, minlength=rows * cols)
+    return np.asarray(sums, dtype=np.float64).reshape(blocks)
+
+
+def _blocks(length: int, blocks: int) -> NDArray[np.intp]:
+    """Return the block of each position of an axis."""
+    return np.arange(length, dtype=np.intp) * blocks // max(length, 1)
 
 
 def strongest_edges(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +121,18 @@ def test_in_focus_of_layers_too_large_to_filter_are_answered() -> None:
     content, arrays = ask(large, {**EDGES, "focus": focus, "limit": 1000})
     assert set(arrays["query"].tolist()) <= {5, 7000}
     assert content["total"] == pytest.approx(4 * 8192 * 1e-4, rel=1e-4)
+
+
+def test_fog_of_many_heads_fits_into_a_message() -> None:
+    heads = 140
+    weights = np.broadcast_to(np.float32(1 / 300), (1, heads, 300, 300))
+    content, arrays = ask(Attention(weights), {**EDGES, "heads": [*range(heads)]})
+    assert content["fog_heads"] == [*range(heads)]
+    left = heads * 300 * 300 - 20_000
+    for name in ("fog", "fog_query", "fog_key"):
+        assert arrays[name].dtype == np.float16
+        total = arrays[name].sum(dtype=np.float64)
+        assert total == pytest.approx(left / math.sqrt(300), rel=1e-3)
 
 
 def blocked(weights: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:

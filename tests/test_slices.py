@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from attn_widget import Attention, Tokens, protocol
 from attn_widget.filters import Filter, select_edges
 from attn_widget.slices import (
+    FOG_COARSE,
+    LINE_BYTES,
     block_plan,
     can_merge_words,
     edge_parts,
     element_bytes,
+    fog_sizes,
     layer_edges,
     layer_full_value,
     read_block,
@@ -202,7 +205,8 @@ class TestStrongest:
         for i in order[limit:]:
             pooled[whole.head[i], whole.query[i], whole.key[i]] += whole.strength[i]
         assert haze.heads == [head for head in (0, 1) if pooled[head].any()]
-        np.testing.assert_array_equal(haze.strength, pooled[haze.heads])
+        for pool in (haze.strength, haze.query, haze.key):
+            np.testing.assert_array_equal(pool, pooled[haze.heads])
         assert (strong.total, strong.kept) == (whole.total, whole.kept)
 
     def test_haze_pools_long_axes(self) -> None:
@@ -211,13 +215,45 @@ class TestStrongest:
         whole = layer_edges(attention, 0, [0], Filter())
         strong, haze = strongest_edges([whole], 100, 300, 130)
         assert haze.strength.shape == (1, protocol.FOG_CELLS, protocol.FOG_CELLS)
-        total = haze.strength.sum(dtype=np.float64) + strong.strength.sum(dtype=np.float64)
-        assert total == pytest.approx(whole.strength.sum(dtype=np.float64), rel=1e-6)
+        assert haze.query.shape == (1, 300, FOG_COARSE)
+        assert haze.key.shape == (1, FOG_COARSE, 130)
+        for pool in (haze.strength, haze.query, haze.key):
+            total = pool.sum(dtype=np.float64) + strong.strength.sum(dtype=np.float64)
+            assert total == pytest.approx(whole.strength.sum(dtype=np.float64), rel=1e-6)
         # A query of 300 lies in the block of its share of the axis.
         only = np.zeros((1, 1, 300, 130), np.float32)
         only[0, 0, 299, 64] = 1
         _, haze = strongest_edges([layer_edges(Attention(only), 0, [0], Filter())], 0, 300, 130)
         assert np.argwhere(haze.strength[0]).tolist() == [[127, 63]]
+        assert np.argwhere(haze.query[0]).tolist() == [[299, 15]]
+        assert np.argwhere(haze.key[0]).tolist() == [[31, 64]]
+
+    def test_many_lines_are_pooled_as_few_are(self) -> None:
+        weights = np.zeros((1, 1, 600, 700), np.float32)
+        weights[0, 0, 1::3, 5::7] = 0.5
+        dense = np.full_like(weights, 0.25)
+        hazes = [
+            strongest_edges([layer_edges(Attention(w), 0, [0], Filter())], 0, 600, 700)[1]
+            for w in (weights, dense, np.maximum(weights, dense))
+        ]
+        for name in ("strength", "query", "key"):
+            few, many, both = (getattr(haze, name) for haze in hazes)
+            # Of lines of 0.5, half is there already.
+            np.testing.assert_allclose(both, many + few / 2, rtol=1e-5)
+
+    @given(queries=st.integers(1, 2000), keys=st.integers(1, 2000), heads=st.integers(1, 65_536))
+    def test_blocks_of_any_number_of_heads_fit(self, queries: int, keys: int, heads: int) -> None:
+        sizes = fog_sizes(queries, keys, heads)
+        lines = protocol.EDGES_LIMIT * LINE_BYTES
+        cells = sum(rows * cols for rows, cols in sizes)
+        assert min(min(size) for size in sizes) >= 1
+        assert heads * (2 * cells + 16) + lines < protocol.MESSAGE_BYTES
+        if heads <= 32:
+            assert sizes == (
+                (min(queries, 128), min(keys, 128)),
+                (min(queries, 512), min(keys, 32)),
+                (min(queries, 32), min(keys, 512)),
+            )
 
     def test_nothing_beyond_the_limit_is_no_haze(self) -> None:
         attention, heads = self.edges(1)

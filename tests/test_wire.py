@@ -131,6 +131,24 @@ def test_codes_are_those_of_the_formula() -> None:
                 assert code == (zero - size if case["signed"] and value < 0 else zero + size)
 
 
+def test_fog_is_the_sum_of_the_lines_left() -> None:
+    cases = read("fog.json")
+    assert {len(case["heads"]) for case in cases} == {1, 2}
+    for case in cases:
+        count = len(case["strength"])
+        order = sorted(range(count), key=lambda i: -case["strength"][i])
+        assert len(set(case["strength"])) == count
+        for (rows, cols), pool in zip(case["sizes"], case["pools"], strict=True):
+            sums: dict[tuple[int, int, int], float] = {}
+            for i in order[case["limit"] :]:
+                row = case["query"][i] * rows // case["size"][0]
+                col = case["key"][i] * cols // case["size"][1]
+                at = case["head"][i], row, col
+                sums[at] = sums.get(at, 0.0) + case["strength"][i]
+            assert {(h, r, c): s for h, r, c, s in pool} == pytest.approx(sums, rel=1e-6)
+            assert sorted({head for head, *_ in pool}) == case["heads"]
+
+
 def test_words_sum_over_keys_and_average_over_queries() -> None:
     for case in read("words.json"):
         heads, queries, keys = case["shape"]

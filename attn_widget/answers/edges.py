@@ -22,6 +22,9 @@ from .fields import Request, Steps, cells, position, positions, required, with_w
 BLOCKED_CELLS: Final = 1 << 26
 """Weights read for lines between blocks; of more, the mean is that of some queries of each."""
 
+HALF_MOST: Final = 65504
+"""The largest finite float16."""
+
 Focus = tuple[str, list[int]]
 
 
@@ -64,7 +67,7 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
         )
     lines = replace(lines, full=layer_full_value(attention, layer) if heads else 1.0)
     exact, how = True, ""
-    found = Strongest(limit, *size)
+    found = Strongest(limit, *size, len(set(heads)) if filters.combine == "each" else 1)
     if blocks is None:
         for done, part in enumerate(_focused(lines), 1):
             found.add(part)
@@ -89,8 +92,13 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
         "head": (strong.head, "u2"),
         "weight": (strong.weight, "f4"),
         "strength": (strong.strength, "f4"),
-        "fog": (np.minimum(haze.strength, 65504), "f2"),
     }
+    for name, pooled in (
+        ("fog", haze.strength),
+        ("fog_query", haze.query),
+        ("fog_key", haze.key),
+    ):
+        arrays[name] = np.minimum(pooled, HALF_MOST), "f2"
     return fields, {name: pack(values, dtype) for name, (values, dtype) in arrays.items()}
 
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { decode } from "../src/codec.ts";
 import { combineHeads, type Filter, hiddenShare, selectEdges } from "../src/lines/edges.ts";
+import { poolLines, strongest } from "../src/lines/fog.ts";
 import { Mark } from "../src/lines/scene.ts";
 import { mergeUnits, type Units } from "../src/lines/units.ts";
 import { type Scale, strengthOf } from "../src/scale/scale.ts";
@@ -114,6 +115,52 @@ describe("strength.json", () => {
       const mine = Array.from(row, (weight) => strengthOf(weight, scale, { full, rowMost, keys }));
       expectClose(mine, floats(expected), 2e-6);
     }
+  });
+});
+
+describe("fog.json", () => {
+  interface FogCase {
+    readonly size: readonly [queries: number, keys: number];
+    readonly query: readonly number[];
+    readonly key: readonly number[];
+    readonly head: readonly number[];
+    readonly strength: readonly number[];
+    readonly limit: number;
+    readonly sizes: readonly (readonly [rows: number, cols: number])[];
+    readonly heads: readonly number[];
+    readonly pools: readonly (readonly [head: number, row: number, col: number, sum: number][])[];
+  }
+
+  it.each(read<FogCase[]>("fog.json").map((one, i) => [i, one] as const))("case %i", (_, one) => {
+    const strength = Float32Array.from(one.strength);
+    const edges = {
+      count: strength.length,
+      query: Uint32Array.from(one.query),
+      key: Uint32Array.from(one.key),
+      head: Uint16Array.from(one.head),
+      weight: strength,
+      strength,
+      mark: new Uint8Array(strength.length),
+    };
+    const [middle, byQuery, byKey] = one.sizes as [[number, number], [number, number], [number, number]];
+    const blocks = {
+      middle: Math.max(...middle),
+      fine: Math.max(byQuery[0], byKey[1]),
+      coarse: Math.max(byQuery[1], byKey[0]),
+    };
+    const fog = poolLines(edges, strongest(strength, one.limit), one.size, blocks);
+    [fog, fog.ends?.query, fog.ends?.key].forEach((pool, i) => {
+      const [rows, cols] = one.sizes[i] as [number, number];
+      expect([pool?.rows, pool?.cols]).toEqual([rows, cols]);
+      expect(pool?.heads.map(({ head }) => head)).toEqual(one.heads);
+      const expected = one.heads.map(() => new Float32Array(rows * cols));
+      for (const [head, row, col, sum] of one.pools[i] ?? []) {
+        (expected[one.heads.indexOf(head)] as Float32Array)[row * cols + col] = sum;
+      }
+      pool?.heads.forEach(({ strength: sums }, at) => {
+        expectClose(sums, expected[at] as Float32Array);
+      });
+    });
   });
 });
 

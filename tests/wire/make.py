@@ -23,9 +23,10 @@ from attn_widget.answers.thumbnails import STATISTICS, describe_head
 from attn_widget.axes import word_runs
 from attn_widget.codec import pack
 from attn_widget.codes import BYTES, WORDS, encode
-from attn_widget.filters import Filter, select_edges
+from attn_widget.filters import Edges, Filter, select_edges
 from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
+from attn_widget.slices import Strongest, fog_sizes
 
 FOLDER: Final = Path(__file__).parent
 NAN, INF = float("nan"), float("inf")
@@ -284,6 +285,61 @@ def codes_cases() -> list[Case]:
     return cases
 
 
+# --- fog --------------------------------------------------------------------------------------
+
+
+def fog_case(
+    queries: int, keys: int, heads: Sequence[int], lines: int, limit: int = 0, room_for: int = 1
+) -> Case:
+    """Make a case of ``fog.json``: lines, how many are drawn, and the pools of the rest.
+
+    Cells of pools that are not 0 are listed as ``[head, row, col, sum]``.
+    """
+    rng = np.random.default_rng(queries + keys + lines)
+    query, key = (
+        # The first and the last position belong to the outermost blocks.
+        np.append(rng.integers(0, length, lines), [0, length - 1]).astype(np.uint32)
+        for length in (queries, keys)
+    )
+    head = np.asarray(heads, np.uint16)[np.arange(lines + 2) % len(heads)]
+    strengths = (rng.permutation(lines + 2) + 1).astype(np.float32) / 1000
+    found = Strongest(limit, queries, keys, room_for)
+    found.add(Edges(query, key, head, strengths, strengths, 0.0, 0.0, 0.0, 0))
+    haze = found.haze()
+    return {
+        "size": [queries, keys],
+        "query": query.tolist(),
+        "key": key.tolist(),
+        "head": head.tolist(),
+        "strength": [number(value) for value in strengths],
+        "limit": limit,
+        "sizes": [list(size) for size in fog_sizes(queries, keys, room_for)],
+        "heads": haze.heads,
+        "pools": [
+            [
+                [haze.heads[i], row, col, number(pool[i, row, col])]
+                for i, row, col in np.argwhere(pool).tolist()
+            ]
+            for pool in (haze.strength, haze.query, haze.key)
+        ],
+    }
+
+
+def fog_cases() -> list[Case]:
+    """Make axes shorter than all pools, longer than all, and between; few heads and very many."""
+    return [
+        fog_case(5, 7, [0, 2], 30),
+        fog_case(5, 7, [4], 30, limit=8),
+        fog_case(300, 130, [0, 1], 60),
+        fog_case(130, 300, [3], 60, limit=20),
+        fog_case(1000, 700, [0, 11], 60),
+        fog_case(1500, 40, [65535], 40),
+        # More lines than finest blocks.
+        fog_case(4, 513, [0], 2100, limit=2000),
+        fog_case(1000, 700, [0, 63], 40, room_for=64),
+    ]
+
+
 # --- words ------------------------------------------------------------------------------------
 
 
@@ -424,6 +480,7 @@ def make() -> dict[str, bytes]:
     return {
         "edges.json": as_text(edges_cases()),
         "codes.json": as_text(codes_cases()),
+        "fog.json": as_text(fog_cases()),
         "statistics.json": as_text(statistics_cases()),
         "strength.json": as_text(strength_cases()),
         "words.json": as_text(words_cases()),
