@@ -17,6 +17,7 @@ from asking import ask, refused, rows_of
 from attn_widget import Attention, Tokens
 from attn_widget.answers import edges as edges_module
 from attn_widget.filters import Filter, apply_special, merge_heads, select_edges
+from attn_widget.memory import Memory
 from attn_widget.pooling import bin_runs
 from attn_widget.scale import SCALES
 from counted import CountedArray
@@ -216,6 +217,63 @@ def test_between_blocks_of_large_layers_come_from_some_queries(
     found = np.zeros((30, 20))
     found[arrays["query"], arrays["key"]] = arrays["weight"]
     np.testing.assert_allclose(found, read, rtol=1e-5)
+
+
+@pytest.mark.parametrize("combine", ["each", "mean"])
+def test_between_blocks_are_pooled_once(combine: str) -> None:
+    weights = rows_of(1, 2, 300, 200)
+    array = CountedArray(weights)
+    attention = Attention(
+        array, Tokens([str(i) for i in range(300)]), Tokens([*"ab" * 100], special=[3])
+    )
+    memory = Memory()
+    request = {**EDGES, "combine": combine, "blocks": [30, 20]}
+    ask(attention, request, memory)
+    read = array.numbers_read
+    # The weights, and before them their largest.
+    assert read == 2 * 2 * 300 * 200
+    changes: list[dict[str, Any]] = [
+        {"focus": {"side": "query", "positions": [3]}},
+        {"focus": {"side": "key", "positions": [0, 19]}},
+        {"mass": 0.5, "focus": {"side": "key", "positions": [7]}},
+        {"scale": "row", "top_k": 2, "direction": "attended_by"},
+    ]
+    for change in changes:
+        content, arrays = ask(attention, {**request, **change}, memory)
+        expected, expected_arrays = ask(
+            Attention(weights, attention.queries, attention.keys), {**request, **change}
+        )
+        assert content == expected
+        for name, values in expected_arrays.items():
+            np.testing.assert_array_equal(arrays[name], values)
+    assert array.numbers_read == read
+    if combine == "each":
+        ask(attention, {**request, "heads": [1], "threshold": 0.01}, memory)
+        assert array.numbers_read == read
+    changes = [{"special": "hide"}, {"special": "renormalise"}, {"blocks": [30, 10]}]
+    for change in changes:
+        ask(attention, {**request, **change}, memory)
+        read += 2 * 300 * 200
+        assert array.numbers_read == read
+
+
+def test_full_strength_is_read_once_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(1, 2, 30, 40)).astype(np.float32)
+    array = CountedArray(values)
+    attention, memory = Attention(array, kind="score"), Memory()
+    focus = {"side": "query", "positions": [3]}
+    ask(attention, {**EDGES, "focus": focus}, memory)
+    assert memory.full == {0: float(np.abs(values).max())}
+    read = array.numbers_read
+    ask(attention, {**EDGES, "focus": {**focus, "positions": [4]}}, memory)
+    assert array.numbers_read == read + 2 * 40
+
+    # Of layers too large, another view may see more, which must not change lines.
+    monkeypatch.setattr(edges_module, "FULL_VALUE_BYTES", 0)
+    _, before = ask(attention, {**EDGES, "focus": focus}, memory)
+    memory.full[0] = 100.0
+    _, after = ask(attention, {**EDGES, "focus": focus, "limit": 1000}, memory)
+    np.testing.assert_array_equal(after["strength"], before["strength"])
 
 
 def test_between_blocks_special_and_missing_are_told() -> None:

@@ -15,7 +15,7 @@ from ..codec import pack
 from ..filters import Edges, Filter, apply_special, merge_heads, select_edges
 from ..memory import Memory
 from ..pooling import bin_runs, bin_starts, spread
-from ..slices import Strongest, edge_parts, layer_full_value
+from ..slices import FULL_VALUE_BYTES, Strongest, edge_parts, layer_full_value
 from ..streams import read_queries, row_blocks
 from .fields import Request, Steps, cells, position, positions, required, with_words, within
 
@@ -65,7 +65,7 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
             f"lines are drawn all at once from at most {protocol.EDGES_CELLS} weights; this layer "
             f"has {read} (pin tokens, or show fewer heads)"
         )
-    lines = replace(lines, full=layer_full_value(attention, layer) if heads else 1.0)
+    lines = replace(lines, full=_full_of(attention, layer, memory) if heads else 1.0)
     exact, how = True, ""
     found = Strongest(limit, *size, len(set(heads)) if filters.combine == "each" else 1)
     if blocks is None:
@@ -73,7 +73,7 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
             found.add(part)
             yield min(1.0, done / len(heads))
     else:
-        exact, how = yield from _between_blocks(lines, blocks, found)
+        exact, how = yield from _between_blocks(lines, blocks, found, memory)
     strong, haze = found.edges, found.haze()
     fields = {
         "layer": layer,
@@ -100,6 +100,22 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
     ):
         arrays[name] = np.minimum(pooled, HALF_MOST), "f2"
     return fields, {name: pack(values, dtype) for name, (values, dtype) in arrays.items()}
+
+
+def _full_of(attention: Attention, layer: int, memory: Memory) -> float:
+    """Return the magnitude a layer draws at full strength, read only once."""
+    _, heads, queries, keys = attention.shape
+    if heads * queries * keys * 4 <= FULL_VALUE_BYTES:
+        if layer not in memory.full:
+            memory.full[layer] = layer_full_value(attention, layer)
+        return memory.full[layer]
+    # What is remembered there of larger layers grows with what was seen of them, but lines in
+    # focus must be as strong as they are among all.
+    kept = memory.arrays(("full", layer))
+    if kept is None:
+        kept = (np.array(layer_full_value(attention, layer)),)
+        memory.keep_arrays(("full", layer), kept)
+    return float(kept[0])
 
 
 def _filters(request: Request) -> Filter:
@@ -165,46 +181,38 @@ def _focused(lines: Lines) -> Iterator[Edges]:
             yield replace(edges, key=numbers[edges.key])
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """One head, or several merged, as means over queries of sums over keys."""
+
+    drawn: NDArray[np.float32]
+    """(rows, cols): what the filters decide about."""
+    accounts: NDArray[np.float32]
+    """(rows, cols): the magnitude it came from, of all queries of a block together."""
+    special: float
+    missing: int
+
+
 def _between_blocks(
-    lines: Lines, size: tuple[int, int], found: Strongest
+    lines: Lines, size: tuple[int, int], found: Strongest, memory: Memory
 ) -> Generator[float, None, tuple[bool, str]]:
     """Sum weights over the keys of a block, average them over its queries, then filter."""
-    shown, heads = lines.shown, lines.heads
+    shown, heads, filters = lines.shown, lines.heads, lines.filters
     queries, keys = shown.shape[2:]
-    each = lines.filters.combine == "each"
     rows = _sampled(queries, size[0], BLOCKED_CELLS // max(1, len(heads) * keys))
-    weights = np.bincount(rows * size[0] // max(queries, 1), minlength=size[0])
-    lengths = np.diff(bin_starts(queries, size[0]), append=queries)
-    groups = [[head] for head in heads] if each else [heads] if heads else []
-    done = 0
-    for group in groups:
-        drawn, original = np.zeros((1, *size)), np.zeros((1, *size))
-        special, missing = 0.0, 0
-        for at in row_blocks(shown, rows, keys * len(group)):
-            block = _merged(lines, group, at)
-            parts = apply_special(
-                block,
-                lines.filters.special,
-                np.flatnonzero(np.isin(at, shown.queries.special)).tolist(),
-                shown.keys.special,
-            )
-            bins = at * size[0] // queries
-            for pooled, values in zip((drawn, original), parts, strict=True):
-                pooled[0] += _summed(values[0], bins, size, keys)
-            missing += int(np.isnan(parts[1]).sum())
-            outside = np.abs(parts[1][0][:, list(shown.keys.special)])
-            factor = (lengths / np.maximum(weights, 1))[bins]
-            special += float(
-                (np.where(np.isfinite(outside), outside, 0).sum(axis=1) * factor).sum()
-            )
-            done += len(at)
-            yield done / (len(groups) * len(rows))
-        share = np.maximum(weights, 1)[:, None]
-        accounts = (np.abs(original / share) * lengths[:, None])[0]
+    # Words merged or not tell by the length of the axes.
+    same = ("blocks", lines.layer, filters.combine, filters.special, shown.shape, size, len(rows))
+    groups = [[head] for head in heads] if filters.combine == "each" else [heads] if heads else []
+    for done, group in enumerate(groups):
+        blocks = _kept_blocks(memory, (*same, *group))
+        if blocks is None:
+            blocks = yield from _blocks_of(lines, group, rows, size, (done, len(groups)))
+            told = np.array([blocks.special, blocks.missing])
+            memory.keep_arrays((*same, *group), (blocks.drawn, blocks.accounts, told))
         selected = select_edges(
-            (drawn / share).astype(np.float32),
+            blocks.drawn[None],
             group[:1],
-            replace(lines.filters, special="show"),
+            replace(filters, special="show"),
             full=lines.full,
             only=lines.focus,
         )
@@ -212,14 +220,58 @@ def _between_blocks(
         found.add(
             replace(
                 selected,
-                total=float(accounts[inside].sum()),
-                kept=float(accounts[selected.query, selected.key].sum()),
-                special=special,
-                missing=missing,
+                total=float(blocks.accounts[inside].sum(dtype=np.float64)),
+                kept=float(blocks.accounts[selected.query, selected.key].sum(dtype=np.float64)),
+                special=blocks.special,
+                missing=blocks.missing,
             )
         )
+        yield (done + 1) / len(groups)
     exact = len(rows) == queries
     return exact, "" if exact else f"from {len(rows)} of {queries} queries"
+
+
+def _kept_blocks(memory: Memory, key: tuple[object, ...]) -> Blocks | None:
+    kept = memory.arrays(key)
+    if kept is None:
+        return None
+    drawn, accounts, told = kept
+    return Blocks(drawn, accounts, float(told[0]), int(told[1]))
+
+
+def _blocks_of(
+    lines: Lines,
+    group: list[int],
+    rows: NDArray[np.intp],
+    size: tuple[int, int],
+    turn: tuple[int, int],
+) -> Generator[float, None, Blocks]:
+    """Pool some queries of one head, or of several merged; it is its turn after some of all."""
+    shown = lines.shown
+    queries, keys = shown.shape[2:]
+    weights = np.maximum(np.bincount(rows * size[0] // max(queries, 1), minlength=size[0]), 1)
+    lengths = np.diff(bin_starts(queries, size[0]), append=queries)
+    drawn, original = np.zeros(size), np.zeros(size)
+    special, missing, done = 0.0, 0, 0
+    for at in row_blocks(shown, rows, keys * len(group)):
+        parts = apply_special(
+            _merged(lines, group, at),
+            lines.filters.special,
+            np.flatnonzero(np.isin(at, shown.queries.special)).tolist(),
+            shown.keys.special,
+        )
+        bins = at * size[0] // queries
+        for pooled, values in zip((drawn, original), parts, strict=True):
+            pooled += _summed(values[0], bins, size, keys)
+        missing += int(np.isnan(parts[1]).sum())
+        outside = np.abs(parts[1][0][:, list(shown.keys.special)])
+        factor = (lengths / weights)[bins]
+        special += float((np.where(np.isfinite(outside), outside, 0).sum(axis=1) * factor).sum())
+        done += len(at)
+        yield (turn[0] + done / len(rows)) / turn[1]
+    share = weights[:, None]
+    accounts = np.abs(original / share) * lengths[:, None]
+    return Blocks((drawn / share).astype(np.float32), accounts.astype(np.float32), special, missing)
 
 
 def _merged(lines: Lines, group: list[int], at: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -302,7 +302,7 @@ def fog_case(
         for length in (queries, keys)
     )
     head = np.asarray(heads, np.uint16)[np.arange(lines + 2) % len(heads)]
-    strengths = (rng.permutation(lines + 2) + 1).astype(np.float32) / 1000
+    strengths = np.asarray((rng.permutation(lines + 2) + 1) / 1000, np.float32)
     found = Strongest(limit, queries, keys, room_for)
     found.add(Edges(query, key, head, strengths, strengths, 0.0, 0.0, 0.0, 0))
     haze = found.haze()
