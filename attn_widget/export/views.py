@@ -20,6 +20,12 @@ State = Mapping[str, Any]
 ALONE_HEADS: Final = 16
 """Heads of such a layer that the matrix also shows alone."""
 
+BLOCKS_ABOVE: Final = 2048
+"""With more positions on either side, all lines are those between blocks of them."""
+
+MOST_BLOCKS: Final = 256
+"""Blocks on either side that the page asks for."""
+
 OVERVIEW_CELLS: Final = 512
 """Cells on either side of the matrix's overview, as the page asks for it."""
 
@@ -61,9 +67,10 @@ def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: 
         _add_block(page, entry, block)
     _add_columns(page, entry, layer, state, memory)
     if state["whole"] or (state["whole"] is None and max(queries, keys) <= FOCUS_ABOVE):
-        filters = {name: state[name] for name in FILTERS}
-        fields = {"layer": layer, **filters, "words": words, "limit": EDGES_LIMIT}
-        _ask(page, entry, "edges", fields, memory)
+        fields = {**{name: state[name] for name in FILTERS}, "layer": layer, "words": words}
+        if max(queries, keys) > BLOCKS_ABOVE:
+            fields["blocks"] = [min(queries, MOST_BLOCKS), min(keys, MOST_BLOCKS)]
+        _ask(page, entry, "edges", {**fields, "limit": EDGES_LIMIT}, memory, held=True)
     region = {
         "layer": layer,
         "combine": "max" if state["combine"] == "max" else "mean",

@@ -232,10 +232,16 @@ export class EmbeddedHost implements Host {
     try {
       const found = await this.#find(map, request);
       if (!found) throw new Error(this.#refusal(map));
-      const entries = Object.entries(found.arrays);
-      const arrays = Object.fromEntries(entries.map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-      buffers = entries.map(([, { data }]) => data);
-      content = { ...found.fields, ...envelope, ok: true, arrays };
+      if (request.hold === true && revision === this.#revision) {
+        const { v, id, kind, hold, ...asked } = request;
+        this.#put({ [`_${kind}`]: { ...found.fields, revision, request: asked, arrays: found.arrays } });
+        content = { ...envelope, ok: true, held: true };
+      } else {
+        const entries = Object.entries(found.arrays);
+        const described = entries.map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+        buffers = entries.map(([, { data }]) => data);
+        content = { ...found.fields, ...envelope, ok: true, arrays: Object.fromEntries(described) };
+      }
     } catch (error) {
       content = { ...envelope, ok: false, error: error instanceof Error ? error.message : String(error) };
     }

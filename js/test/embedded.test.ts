@@ -268,12 +268,23 @@ describe("what is asked for", () => {
   test("is answered where it equals what was answered before, in whatever order", async () => {
     const { host, store } = await page({ layers: [0], answers: answered(true) });
     expect(store.slices.held("region")?.arrays.max?.values).toEqual(Uint16Array.of(1, 2, 3, 4));
-    const asked = { exact: false, words: false, ...region, hold: true };
+    const asked = { exact: false, words: false, ...region };
     const { content, arrays } = await ask(host, { kind: "region", ...asked });
     expect(content).toMatchObject({ ok: true, exact: true });
     expect(arrays.max?.values).toEqual(Uint16Array.of(1, 2, 3, 4));
     const elsewhere = await ask(host, { kind: "region", ...asked, heads: [1] });
     expect(elsewhere.content.ok).toBe(false);
+  });
+
+  test("comes as a trait where it is on screen", async () => {
+    const { host, store } = await page({ layers: [0], answers: answered(true) });
+    const asked = { words: false, ...region, exact: true };
+    store.slices.want("overview", "region", asked, { hold: true });
+    await until(() => store.slices.get("region", asked) !== undefined);
+    expect(store.slices.held("region")?.arrays.max?.values).toEqual(Uint16Array.of(1, 2, 3, 4));
+    const { content } = await ask(host, { kind: "region", ...asked, hold: true });
+    expect(content).toMatchObject({ ok: true, held: true });
+    expect(host.get("_region")).toMatchObject({ request: asked, revision: 1 });
   });
 
   test("is refused exactly where only a preview is here", async () => {

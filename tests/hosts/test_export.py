@@ -28,7 +28,7 @@ def small(layers: int = 2) -> aw.Attention:
     return aw.Attention(weights, queries=TOKENS)
 
 
-def large(tokens: int = 1000, heads: int = 2) -> aw.Attention:
+def large(tokens: int = 1400, heads: int = 2) -> aw.Attention:
     """Sharp attention of one layer, of which no two weights are alike."""
     scores = np.random.default_rng(5).standard_normal((1, heads, tokens, tokens)) * SHARPNESS
     weights = np.exp(scores)
@@ -191,21 +191,43 @@ def exported(widget: aw.AttentionWidget, limit_mb: float) -> str:
 def test_shows_pictures_of_what_is_too_large(show: Open) -> None:
     attention = large()
     widget = aw.matrix(attention, heads=(0,), pinned_queries=(990,), pinned_keys=(7,))
-    shown = ready(show(exported(widget, 2.5)))
+    shown = ready(show(exported(widget, 4.5)))
     _, counts = colours(shown.locator('[data-view="matrix"]'))
     assert len(counts) > 50
+    # Each head alone has an overview too.
+    shown.get_by_label("head 1").click(modifiers=["Alt"])
+    expect(shown).to_contain_text("(head 1)")
+    expect(shown).not_to_contain_text("This page holds")
+    _, counts = colours(shown.locator('[data-view="matrix"]'))
+    assert len(counts) > 50
+    calm = frame(shown)
+    shown.page.wait_for_timeout(600)
+    assert frame(shown) == calm, "what is here must not be asked for again"
+    shown.get_by_label("head 0").click(modifiers=["Alt"])
     shown.locator('[data-choose="lines"]').click()
     expect(shown).to_have_attribute("data-status", "ready")
     weight = attention[0, 0, 990, 7]
-    expect(shown).to_contain_text(f"t990 attends to t7 {weight:.2e}".replace("e-0", "e-"))
+    expect(shown).to_contain_text(f"t990 attends to t7 {weight:.6f}")
     token(shown, "query", 985).hover()
     expect(shown).to_contain_text("t985 attends to")
-    token(shown, "key", 999).hover()
+    token(shown, "key", 998).hover()
     expect(shown).to_contain_text("This page holds pictures of layer 0; left out")
     shown.locator('[data-choose="heads"]').click()
     expect(shown).to_have_attribute("data-status", "ready")
     _, counts = colours(shown.locator('[data-view="heads"]'))
     assert len(counts) > 20
+
+
+@pytest.mark.parametrize(("heads", "tokens"), [(4, 600), (2, 2100)])
+def test_shows_the_lines_of_what_is_too_large(show: Open, heads: int, tokens: int) -> None:
+    weights = np.random.default_rng(4).random((1, heads, tokens, tokens), np.float32)
+    weights *= 2 / tokens
+    attention = aw.Attention(weights, [f"t{index}" for index in range(tokens)])
+    shown = ready(show(exported(aw.lines(attention, whole=True), 1.6)))
+    expect(shown).to_contain_text(f"{tokens} × {tokens} weights")
+    expect(shown).not_to_contain_text("This page holds")
+    _, counts = colours(shown.locator('[data-view="lines"]'))
+    assert counts.sum() - counts.max() > 5000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
