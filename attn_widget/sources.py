@@ -145,7 +145,7 @@ class LayersSource:
 
 
 class SelectionSource:
-    """A part of another source.
+    """A part of another source; with all queries and keys in order it offers what that offers.
 
     Args:
         source: Where the weights are.
@@ -161,6 +161,14 @@ class SelectionSource:
         self.dtype = source.dtype
         self.dtype_name = dtype_name(source)
         self.shape = cast(Shape, tuple(len(pick) for pick in picks))
+        layers, heads, queries, keys = self._picks
+        rows = _in_order(queries, source.shape[2])
+        self.chunk_rows = int(getattr(source, "chunk_rows", 0) or 0) if rows else 0
+        if rows and _in_order(keys, source.shape[3]):
+            from .shortcuts import shortcuts
+
+            # Methods of the class would tell of offers that most sources don't make.
+            vars(self).update(shortcuts(source, layers, heads))
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Read a block of one layer; see `Source.read`."""
@@ -396,6 +404,11 @@ def _listed(weights: object) -> NDArray[Any]:
         return np.asarray(weights)
     except ValueError as error:
         raise ValueError(f"weights must be one rectangular array: {error}") from None
+
+
+def _in_order(pick: Sequence[int], size: int) -> bool:
+    """Whether a pick takes all positions of an axis as they are."""
+    return len(pick) == size and all(index == place for place, index in enumerate(pick))
 
 
 def _within(pick: Sequence[int], span: slice) -> slice | None:

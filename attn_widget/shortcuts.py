@@ -1,0 +1,122 @@
+"""What a part of a source still does faster than reading, where it keeps all queries and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .overview import (
+    Overview,
+    Picks,
+    SupportsElsewhere,
+    SupportsOverview,
+    SupportsPreview,
+    SupportsReduction,
+    SupportsSteps,
+)
+from .reduction import largest_magnitude
+
+T = TypeVar("T")
+
+OFFERS: Final[tuple[tuple[type[Any], tuple[str, ...]], ...]] = (
+    (SupportsOverview, ("overview",)),
+    (SupportsSteps, ("read_every",)),
+    (SupportsPreview, ("preview",)),
+    (SupportsReduction, ("reduce",)),
+    (SupportsElsewhere, ("gather", "elsewhere", "largest")),
+)
+
+
+def shortcuts(
+    source: object, layers: Sequence[int], heads: Sequence[int]
+) -> dict[str, Callable[..., Any]]:
+    """Return what a source offers beside reading, for some of its layers and heads."""
+    picked = _Picked(source, layers, heads)
+    return {
+        name: getattr(picked, name)
+        for offer, names in OFFERS
+        if isinstance(source, offer)
+        for name in names
+    }
+
+
+class _Picked:
+    """Some layers and heads of a source; of the methods, only those it has may be called."""
+
+    def __init__(self, source: Any, layers: Sequence[int], heads: Sequence[int]) -> None:
+        self._source = source
+        self._layers = layers
+        self._heads = heads
+
+    def overview(
+        self, layer: int, head: int, rows: int, cols: int
+    ) -> Generator[float, None, Overview]:
+        steps: Generator[float, None, Overview] = self._source.overview(
+            self._layers[layer], self._heads[head], rows, cols
+        )
+        return steps
+
+    def read_every(self, layer: int, head: slice, query: slice, key: slice) -> NDArray[np.float32]:
+        blocks = [
+            self._source.read_every(self._layers[layer], slice(one, one + 1), query, key)
+            for one in self._heads[head]
+        ]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def preview(
+        self, layer: int, head: int, query: slice, key: slice, rows: int, cols: int
+    ) -> tuple[NDArray[np.float32], str]:
+        found: tuple[NDArray[np.float32], str] = self._source.preview(
+            self._layers[layer], self._heads[head], query, key, rows, cols
+        )
+        return found
+
+    def reduce(
+        self,
+        layer: int,
+        heads: Sequence[int],
+        combine: str,
+        query: slice,
+        key: slice,
+        size: tuple[int, int],
+        most: int | None = None,
+    ) -> Generator[float, None, tuple[Overview, int]]:
+        steps: Generator[float, None, tuple[Overview, int]] = self._source.reduce(
+            self._layers[layer], self._taken(heads), combine, query, key, size, most
+        )
+        return steps
+
+    def gather(
+        self, layer: int, heads: Sequence[int], queries: Sequence[int], keys: Sequence[int]
+    ) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._source.gather(
+            self._layers[layer], self._taken(heads), queries, keys
+        )
+        return found
+
+    def elsewhere(
+        self, function: Callable[[Any], T], parts: Sequence[Picks]
+    ) -> Generator[float, None, list[T]]:
+        taken = [(self._layers[part[0]], self._taken(part[1]), *part[2:]) for part in parts]
+        steps: Generator[float, None, list[T]] = self._source.elsewhere(function, taken)
+        return steps
+
+    def largest(self, layer: int) -> float:
+        _, count, queries, keys = self._source.shape
+        heads = set(self._heads)
+        if len(heads) == count:
+            return float(self._source.largest(self._layers[layer]))
+        every = range(queries), range(keys)
+        parts = [(self._layers[layer], [head], *every) for head in sorted(heads)]
+        steps = self._source.elsewhere(largest_magnitude, parts)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return max(end.value, default=0.0)
+
+    def _taken(self, heads: Sequence[int]) -> list[int]:
+        return [self._heads[head] for head in heads]
