@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final, TypeVar, cast
+from weakref import WeakSet
 
 import numpy as np
 from dask import base
@@ -43,7 +44,11 @@ ROUGH_BANDS: Final = 4
 T = TypeVar("T")
 Lazy = Any
 
+_PACKAGE: Final = __name__.partition(".")[0]
+
 _dask: Any = base
+_checked: WeakSet[Any] = WeakSet()
+"""Clients whose workers have this package."""
 
 
 class DaskSource(ArraySource):
@@ -131,7 +136,10 @@ class DaskSource(ArraySource):
     def _client(self) -> Any | None:
         """The client of the cluster that computes, None where dask's own scheduler does."""
         client = getattr(_dask.get_scheduler(collections=[self._weights]), "__self__", None)
-        return client if hasattr(client, "scheduler_info") else None
+        if not hasattr(client, "scheduler_info"):
+            return None
+        _check_workers(client)
+        return client
 
     def _overview(
         self,
@@ -234,6 +242,30 @@ class _Flight:
         self._held.extend(futures)
         self._pending.extend(futures)
         return futures
+
+
+def _check_workers(client: Any) -> None:
+    """Check once that workers have this package: what they can't load, they would wait for.
+
+    Raises:
+        RuntimeError: If one has not.
+    """
+    if client in _checked:
+        return
+
+    # Being local, it travels as code, not as a name in this package.
+    def has_package(name: str) -> bool:
+        from importlib.util import find_spec
+
+        return find_spec(name) is not None
+
+    missing = [worker for worker, found in client.run(has_package, _PACKAGE).items() if not found]
+    if missing:
+        raise RuntimeError(
+            f"workers of the cluster must have {_PACKAGE} installed; {', '.join(missing)} "
+            f"{'have' if len(missing) > 1 else 'has'} not"
+        )
+    _checked.add(client)
 
 
 def _here(calls: list[Lazy], flight: _Flight, total: int) -> Generator[float, None, list[Any]]:

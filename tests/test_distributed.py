@@ -222,6 +222,32 @@ def test_what_fails_on_a_worker_is_told(
     assert ask(lazy, {**ROWS, "start": 0, "stop": 1})[1]["weights"].shape == (3, 1, 500)
 
 
+def without_package() -> None:
+    import sys
+
+    sys.modules["attn_widget"] = None  # type: ignore[assignment]
+
+
+def with_package() -> None:
+    import sys
+
+    del sys.modules["attn_widget"]
+
+
+def test_workers_without_the_package_are_told(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lazy = Attention(lazily())
+    with distributed.Client(client.cluster) as other:
+        first = next(iter(other.scheduler_info()["workers"]))
+        other.run(without_package, workers=[first])
+        assert refused(lazy, REGION) == (
+            f"RuntimeError: workers of the cluster must have attn_widget installed; {first} has not"
+        )
+        other.run(with_package, workers=[first])
+        assert ask(lazy, REGION)[0]["exact"] is True
+
+
 def test_layers_are_one_map(client: Any, plain: NDArray[np.float32]) -> None:
     lazy = lazily(client=os.getpid())
     assert_alike(labelled([lazy[:1, ...][0][None], lazy[1:]]), plain, REGION)
