@@ -261,4 +261,4 @@ class Browser:
 
     def picture(self, path: Path) -> None:
         """Write what is on screen as a PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", seconds=20)["data"]))

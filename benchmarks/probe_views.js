@@ -18,10 +18,25 @@
       top + (Math.floor(at / across) + 0.5) * ((bottom - top) / down),
     ]);
   };
-  const pixel = (canvas) => {
+  /** Whether anything is drawn at a place of a canvas, in its own pixels. */
+  const drawnAt = (canvas, x, y) => {
     const one = new OffscreenCanvas(1, 1).getContext("2d");
-    one.drawImage(canvas, canvas.width >> 1, canvas.height >> 1, 1, 1, 0, 0, 1, 1);
+    one.drawImage(canvas, Math.floor(x), Math.floor(y), 1, 1, 0, 0, 1, 1);
     return one.getImageData(0, 0, 1, 1).data[3] > 0;
+  };
+  const drawn = (canvas) => drawnAt(canvas, canvas.width / 2, canvas.height / 2);
+  /** Between thumbnails there is nothing to hover. */
+  const onThumbnail = (root) => {
+    const canvases = [...root.querySelectorAll(".heads-grid canvas")].map((canvas) => [
+      canvas,
+      canvas.getBoundingClientRect(),
+    ]);
+    return ([x, y]) =>
+      canvases.some(([canvas, { left, top, width, height }]) => {
+        const [across, down] = [(x - left) / width, (y - top) / height];
+        const inside = across >= 0 && across < 1 && down >= 0 && down < 1;
+        return inside && drawnAt(canvas, across * canvas.width, down * canvas.height);
+      });
   };
 
   // `places`: where to point. `whole`: the answer to a hover is complete. `exact`: so is the picture.
@@ -51,7 +66,7 @@
       ...lines,
       // The first thumbnails: those in sight may still be on their way.
       isDrawn: (root) => !count(root).startsWith("0 of") && root.querySelector(".heads-grid canvas") !== null,
-      places: (root) => places(root.querySelector(".heads-grid")),
+      places: (root) => places(scroller(root)).filter(onThumbnail(root)),
       surface: scroller,
       exact: (root) => root.dataset.status === "ready" && !count(root).includes("here"),
     },
@@ -62,13 +77,13 @@
     },
     circuitsvis: {
       root: () => fresh('[id^="circuits-vis-"]'),
-      isDrawn: (root) => [...root.querySelectorAll("canvas")].some((canvas) => canvas.width > 1 && pixel(canvas)),
+      isDrawn: (root) => [...root.querySelectorAll("canvas")].some((canvas) => canvas.width > 1 && drawn(canvas)),
     },
     treescope: {
       root: () => fresh("treescope-container"),
       isDrawn(root) {
         const canvas = root.shadowRoot?.querySelector("canvas");
-        return Boolean(canvas) && canvas.width > 50 && pixel(canvas);
+        return Boolean(canvas) && canvas.width > 50 && drawn(canvas);
       },
     },
   });

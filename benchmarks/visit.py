@@ -108,16 +108,22 @@ def visit(lab: Lab, scripts: dict[str, bytes], view: View, path: Path, plan: Pla
         What was measured until the end or the first step that did not finish.
     """
     told = Visit(view.name)
-    setup = view.setup.replace("PATH", repr(str(path)))
-    notebook = lab.write(f"{view.name}.ipynb", [setup, view.show])
+    # In a file, so that the picture stands near the top of the window.
+    setup = lab.folder / f"{view.name}.py"
+    setup.write_text(view.setup.replace("PATH", repr(str(path))))
+    notebook = lab.write(f"{view.name}.ipynb", [f"%run -i {setup.name}", view.show])
     steps = (("run", _run), ("hover", _hover), ("drag", _drag), ("layer", _layers), ("end", _end))
     try:
         with open_browser(scripts) as page:
             told.outcome = "did not open"
             open_notebook(page, lab.address(notebook))
-            for name, step in steps:
-                told.outcome = f"did not finish: {name}"
-                step(page, lab, view, told, plan)
+            try:
+                for name, step in steps:
+                    told.outcome = f"did not finish: {name}"
+                    step(page, lab, view, told, plan)
+            except TimeoutError:
+                _picture(page, view, plan)
+                raise
             told.outcome = "finished"
     except TimeoutError:
         told.outcome += f" (> {plan.limit_s:.0f} s)"
@@ -126,7 +132,15 @@ def visit(lab: Lab, scripts: dict[str, bytes], view: View, path: Path, plan: Pla
     finally:
         lab.forget()
         notebook.unlink()
+        setup.unlink()
     return told
+
+
+def _picture(page: Browser, view: View, plan: Plan) -> None:
+    # A page that hangs can't be drawn either.
+    if plan.shots:
+        with contextlib.suppress(TimeoutError, PageError):
+            page.picture(plan.shots / f"{view.name}.png")
 
 
 def _run(page: Browser, lab: Lab, view: View, told: Visit, plan: Plan) -> None:
@@ -148,8 +162,7 @@ def _run(page: Browser, lab: Lab, view: View, told: Visit, plan: Plan) -> None:
             told.exact_ms = max(told.first_ms, exact - result["run"])
     # Late messages and whatever is still being drawn belong to the cell too.
     time.sleep(2)
-    if plan.shots:
-        page.picture(plan.shots / f"{view.name}.png")
+    _picture(page, view, plan)
     report = page.run("() => probe.report()", seconds=plan.limit_s)
     told.all_bytes, told.elements = report["page_bytes"], report["elements"]
     own = [file for file in report["http"] if not file["address"].startswith("/static/")]
