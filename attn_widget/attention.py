@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._warm import warm_up
 from .axes import Axis
-from .sources import SelectionSource, Shape, Source, Weights, as_source, dtype_name, gather
+from .sources import Shape, Source, Weights, as_source, dtype_name, gather, select
 
 if TYPE_CHECKING:
     from .widget import AttentionWidget
@@ -227,7 +227,7 @@ class Attention:
         query_axis = self._queries.select(picks[2])
         shared = self._keys is self._queries and list(picks[2]) == list(picks[3])
         return Attention(
-            SelectionSource(self._source, picks),
+            select(self._source, picks),
             query_axis,
             query_axis if shared else self._keys.select(picks[3]),
             kind=self._kind,

@@ -133,6 +133,17 @@ class SupportsReduction(Protocol):
 class SupportsElsewhere(Protocol):
     """A source whose weights are elsewhere: functions go to them, and their results come back."""
 
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> NDArray[np.float32]:
+        """Read a block of one layer."""
+        ...
+
+    def select(self, picks: Sequence[Sequence[int]]) -> SupportsElsewhere:
+        """Return a part: for layers, heads, queries and keys ascending indices."""
+        ...
+
     def gather(
         self, layer: int, heads: Sequence[int], queries: Sequence[int], keys: Sequence[int]
     ) -> NDArray[np.float32]:

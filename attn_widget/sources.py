@@ -7,6 +7,7 @@ and slicing tell.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -174,6 +175,13 @@ class SelectionSource:
         """Read a block of one layer; see `Source.read`."""
         layers, heads, queries, keys = self._picks
         return gather_layer(self._source, layers[layer], heads[head], queries[query], keys[key])
+
+
+def select(source: Source, picks: Sequence[Sequence[int]]) -> Source:
+    """A part of a source; see `SelectionSource`. What computes elsewhere still does."""
+    if isinstance(source, SupportsElsewhere) and all(map(_ascending, picks)):
+        return source.select(picks)
+    return SelectionSource(source, picks)
 
 
 def as_source(weights: object, batch: int | None = None) -> Source:
@@ -409,6 +417,10 @@ def _listed(weights: object) -> NDArray[Any]:
 def _in_order(pick: Sequence[int], size: int) -> bool:
     """Whether a pick takes all positions of an axis as they are."""
     return len(pick) == size and all(index == place for place, index in enumerate(pick))
+
+
+def _ascending(pick: Sequence[int]) -> bool:
+    return pick.step > 0 if isinstance(pick, range) else all(a < b for a, b in pairwise(pick))
 
 
 def _within(pick: Sequence[int], span: slice) -> slice | None:

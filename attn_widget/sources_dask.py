@@ -78,6 +78,10 @@ class DaskSource(ArraySource):
         """Read the weights at some heads, queries and keys in one go."""
         return to_float32(self._picked((layer, heads, queries, keys)).compute())
 
+    def select(self, picks: Sequence[Sequence[int]]) -> DaskSource:
+        """A part of the array, still to be computed where it is; see `SelectionSource`."""
+        return DaskSource(_picked(self._weights, picks))
+
     def overview(
         self, layer: int, head: int, rows: int, cols: int
     ) -> Generator[float, None, Overview]:
@@ -127,11 +131,7 @@ class DaskSource(ArraySource):
         return max(_finished(steps), default=0.0)
 
     def _picked(self, part: Picks) -> Lazy:
-        layer, heads, queries, keys = part
-        found = self._weights[layer]
-        for axis, pick in enumerate((heads, queries, keys)):
-            found = found[(slice(None),) * axis + (_index(pick),)]
-        return found
+        return _picked(self._weights[part[0]], part[1:])
 
     def _client(self) -> Any | None:
         """The client of the cluster that computes, None where dask's own scheduler does."""
@@ -286,6 +286,12 @@ def _bounds(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """First and last + 1 position of each chunk."""
     ends = list(accumulate(lengths))
     return zip([0, *ends], ends, strict=False)
+
+
+def _picked(array: Lazy, picks: Sequence[Sequence[int]]) -> Lazy:
+    for axis, pick in enumerate(picks):
+        array = array[(slice(None),) * axis + (_index(pick),)]
+    return array
 
 
 def _index(pick: Sequence[int]) -> slice | np.ndarray[Any, Any]:

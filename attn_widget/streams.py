@@ -20,7 +20,7 @@ BLOCK_CELLS: Final = 1 << 20
 CHUNK_CELLS: Final = 1 << 25
 """Chunks of stored arrays up to this size are read whole, so that none is read twice."""
 
-BANDS_CELLS: Final = 1 << 27
+BANDS_CELLS: Final = 1 << 26
 """Weights in chunks that are read or computed for a sample of queries."""
 
 LEAST_BANDS: Final = 4

@@ -180,6 +180,24 @@ def test_reading_takes_what_is_asked_for(
     assert sum(travelled) < found.nbytes + 4 * 2 * 4 + 1024
 
 
+def test_parts_of_a_map_stay_on_the_cluster(
+    client: Any, travelled: list[int], plain: NDArray[np.float32]
+) -> None:
+    picks: dict[str, Any] = {
+        "layers": 1,
+        "heads": [0, 2],
+        "queries": slice(3, 590, 2),
+        "keys": slice(100, 300),
+    }
+    request = {**REGION, "layer": 0, "heads": [1], "rows": [0, 294], "cols": [0, 200]}
+    lazy = labelled(lazily(client=os.getpid())).select(**picks)
+    fields, arrays = ask(lazy, request)
+    assert sum(travelled) < 60 * 45 * 8 + 494 * 8 + 4096
+    expected = ask(labelled(plain).select(**picks), request)
+    assert fields == expected[0]
+    np.testing.assert_allclose(arrays["max"], expected[1]["max"], atol=1)
+
+
 def test_rough_answers_come_from_some_chunks(client: Any, tmp_path: Path) -> None:
     lazy = Attention(lazily(log=str(tmp_path)))
     steps = lazy.source.reduce(0, [1], "mean", slice(0, 600), slice(0, 500), (6, 5), 1)  # type: ignore[attr-defined]
