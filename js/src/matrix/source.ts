@@ -31,6 +31,7 @@ const MOST_OVERVIEW = 512;
 const MOST_DETAIL = 960;
 const OVERVIEW = "matrix overview";
 const DETAIL = "matrix";
+const NEIGHBOURS = "matrix neighbours";
 /** Answers of up to 4 MB each. */
 const MOST_KNOWN = 6;
 
@@ -156,6 +157,23 @@ export class Source {
     this.#ask(OVERVIEW, overview, !detail);
     if (detail) this.#ask(DETAIL, detail, true);
     this.#collect(overview, detail);
+  }
+
+  /** Ask for the layers next to the one shown, one after the other, before somebody turns to them. */
+  prefetch(): void {
+    const content = this.#content;
+    const { slices } = this.#store;
+    if (!content || this.#field || !this.#model.canSend || this.progress !== undefined) return;
+    const { layer } = this.#model.state;
+    const { query, key } = this.#axes;
+    for (const next of [layer + 1, layer - 1]) {
+      if (next < 0 || next >= content.layers || this.#store.layer(next)) continue;
+      const whole = this.#fields([0, query.count], [0, key.count], MOST_OVERVIEW, MOST_OVERVIEW);
+      const fields = { ...whole, layer: next, exact: false };
+      if (slices.get("region", fields)) continue;
+      slices.want(NEIGHBOURS, "region", fields);
+      return;
+    }
   }
 
   /** Why nothing more comes; undefined while there is hope. */

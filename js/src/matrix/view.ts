@@ -4,7 +4,7 @@ import type { ListPlace } from "../a11y.ts";
 import { h } from "../dom.ts";
 import type { Row } from "../export/csv.ts";
 import type { Part } from "../export/picture.ts";
-import { type Lifetime, on, oncePerFrame } from "../lifetime.ts";
+import { type Lifetime, on, oncePerFrame, whenCalm } from "../lifetime.ts";
 import { nextPins } from "../lines/gestures.ts";
 import { pinnedFocus } from "../lines/picture.ts";
 import { plain } from "../lines/reading.ts";
@@ -41,6 +41,7 @@ export class MatrixView implements View {
   readonly #scene: Scene;
   readonly #tools: Tools;
   readonly #redraw: () => void;
+  readonly #prefetch: () => void;
   readonly #refocus: () => void;
   #theme: Theme = "light";
   #width = 0;
@@ -58,6 +59,7 @@ export class MatrixView implements View {
     this.#redraw = oncePerFrame(lifetime, () => this.#draw());
     this.#refocus = oncePerFrame(lifetime, () => this.#drawFocus());
     this.#source = new Source(model, store);
+    this.#prefetch = whenCalm(lifetime, () => this.#source.prefetch());
     this.options = matrixOptions(model, signal);
     const tools = {
       zoom: (direction: 1 | -1) => this.zoom(direction),
@@ -410,6 +412,7 @@ export class MatrixView implements View {
     this.#drawFocus();
     if (drawn === "waiting") this.#around.status("loading");
     else if (drawn === "painted") this.#around.painted();
+    this.#prefetch();
   }
 
   /** Draw what is hovered or pinned. The base stays as it is. */

@@ -185,6 +185,23 @@ describe("a head that is not in the page", () => {
   });
 });
 
+describe("the layers next to the one shown", () => {
+  it("are asked for when nothing else is wanted, and drawn at once when turned to", async () => {
+    const host = answering(large({ layer: 1 }));
+    (host.values._content as { shape: number[] }).shape[0] = 3;
+    const { root } = shown(host);
+    await settled(root);
+    const asked = () => regions(host).map(({ layer }) => layer);
+    await until(() => asked().includes(2) && asked().includes(0), "both neighbours");
+    await settled(root);
+    // From here on the kernel is busy.
+    host.onSend = () => {};
+    const before = framesOf(root);
+    host.fromPython({ layer: 2 });
+    await until(() => framesOf(root) > before, "the next layer");
+  });
+});
+
 describe("a page without a kernel", () => {
   it("says what is not here, in its place", async () => {
     const { root } = shown(large({}, false));
