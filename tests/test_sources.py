@@ -259,7 +259,7 @@ class TestDask:
         weights = rows(2, 3, 40, 50)
         with (
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+                n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
             ) as cluster,
             distributed.Client(cluster),
         ):
