@@ -104,6 +104,13 @@
       probe.exactAt ??= performance.now();
       return probe.exactAt;
     },
+    /** What a cell says in place of a picture, "" while it may still come. */
+    refusal(name) {
+      const error = document.querySelector('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]');
+      if (error) return error.textContent.trim().split("\n").at(-1);
+      const message = tools[name].root()?.querySelector(".stage .message:not([hidden])")?.textContent ?? "";
+      return message.includes("loading") ? "" : message;
+    },
     notes: (name) => careful(tools[name].root()).map((note) => note.textContent),
 
     places: (name) => tools[name].places(tools[name].root()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 TILED = (
@@ -236,7 +237,7 @@ class Ladder:
             self.heads * size**2,
             size,
             self.heads,
-            IMPORTS + self.setup.replace("N", str(size)),
+            IMPORTS + re.sub(r"\bN\b", str(size), self.setup),
             self.show,
         )
 
@@ -272,7 +273,7 @@ OTHERS = (
         (128, 256, 512, 1024),
         f"import circuitsvis\nfrom circuitsvis.attention import attention_pattern\n{_ONE}\n"
         "tokens = (tokens * -(-N // len(tokens)))[:N]",
-        "attention_pattern(tokens, weights)",
+        "attention_pattern(tokens, weights, mask_upper_tri=False)",
         "circuitsvis",
         "matrix",
     ),
@@ -283,7 +284,7 @@ OTHERS = (
         (32, 64, 128),
         f"import circuitsvis\nfrom circuitsvis.attention import attention_heads\n{_HEADS_OF}\n"
         "weights = np.tile(weights, (2, 1, 1))\ntokens = tokens[:N]",
-        "attention_heads(weights, tokens)",
+        "attention_heads(weights, tokens, mask_upper_tri=False)",
         "circuitsvis",
         "heads",
     ),

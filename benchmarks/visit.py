@@ -150,7 +150,10 @@ def _run(page: Browser, lab: Lab, view: View, told: Visit, plan: Plan) -> None:
     before = page.memory()
     page.run("(...picture) => probe.arm(...picture)", view.tool, view.tokens, view.heads)
     page.enter(CONTROL)
-    page.wait("probe.result", seconds=plan.limit_s)
+    page.wait(f"probe.result || probe.refusal({view.tool!r})", seconds=plan.limit_s)
+    if refusal := page.run("name => probe.refusal(name)", view.tool):
+        _picture(page, view, plan)
+        raise PageError(f"instead of a picture: {refusal}")
     result = page.run("() => probe.result", seconds=plan.limit_s)
     told.first_ms = result["painted"] - result["run"]
     told.first_bytes = page.run("run => probe.bytes(run)", result["run"])
