@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +20,6 @@ from attn_widget import Attention, Tokens
 dask = pytest.importorskip("dask")
 dask_array = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
-sizeof = pytest.importorskip("dask.sizeof").sizeof
 
 SHAPE = (2, 3, 600, 500)
 CHUNKS = ((1, 1), (1, 1, 1), (130,) * 4 + (80,), (200, 200, 100))
@@ -74,7 +74,7 @@ def travelled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = gather(self, *args, **kwargs)
-        sizes.append(sizeof(found))
+        sizes.append(len(pickle.dumps(found)))
         return found
 
     monkeypatch.setattr(distributed.Client, "gather", counted)
