@@ -90,6 +90,7 @@ def test_bias_and_mask_are_those_at_the_middle_of_cells_and_said_so() -> None:
     found, how = QKSource(ones, ones, mask=mask, bias=bias).preview(
         0, 0, slice(0, 12), slice(0, 12), 2, 3
     )
-    expected = np.array([1, 0, np.e]) / (4 * (1 + np.e))
+    share = np.exp(1.0)
+    expected = np.array([1, 0, share]) / (4 * (1 + share))
     assert_close(found, np.stack([expected, expected]))
     assert how.endswith("bias and mask as in the middle of each cell")
