@@ -116,7 +116,8 @@ def _run_for_query_key(
 
     prefix = [*ids[: size - 1], tokenizer.sep_token_id]
     heads = model.config.num_attention_heads
-    queries, keys = [], []
+    queries: list[npt.NDArray[Any]] = []
+    keys: list[npt.NDArray[Any]] = []
     with torch.inference_mode():
         states = model(input_ids=torch.tensor([prefix]), output_hidden_states=True).hidden_states
         for layer, state in zip(model.encoder.layer, states[:-1], strict=True):

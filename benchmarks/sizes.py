@@ -25,7 +25,7 @@ def arguments() -> argparse.Namespace:
     add("--only", nargs="+", metavar="NAME", help=f"cases by how they begin: {', '.join(names)}")
     add("--repeats", type=int, default=1, help="fresh pages for each case")
     add("--limit", type=float, default=60, help="seconds within which a picture must be there")
-    add("--exact", type=float, default=15, help="seconds to wait for an exact picture")
+    add("--exact", type=float, default=10, help="seconds to wait for an exact picture")
     add("--hovers", type=int, default=24, help="hovers in each case")
     add("--out", type=Path, default=ROOT / "artifacts", help="where the results go")
     add("--screenshots", action="store_true", help="keep a picture of each case")

@@ -57,6 +57,13 @@ def _exact(visits: Sequence[Visit]) -> str:
     return "later" if exact is None else "at once" if exact - first < 50 else _ms(exact)
 
 
+def _settled(visits: Sequence[Visit]) -> str:
+    settled = _one(visits, "settled_ms")
+    return (
+        _ms(settled) if settled is not None else "later" if _joined(visits, "frames_ms") else NONE
+    )
+
+
 def _aim(visits: Sequence[Visit]) -> str:
     first, hovers = _one(visits, "first_ms"), _joined(visits, "answers_ms")
     missed = []
@@ -88,6 +95,10 @@ SPEED: tuple[Column, ...] = (
     ),
     ("hover → exact numbers", lambda _, visits: _spread(_joined(visits, "hovers_ms"))),
     ("frame while dragged or scrolled", lambda _, visits: _spread(_joined(visits, "frames_ms"))),
+    (
+        "dragged → exact",
+        lambda view, visits: _settled(visits) if view.drag else NONE,
+    ),
     ("layer chosen → painted", lambda _, visits: _ms(_median(_joined(visits, "layers_ms")))),
     ("aims reached", lambda _, visits: _aim(visits)),
 )
