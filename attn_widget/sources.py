@@ -176,6 +176,10 @@ class SelectionSource:
         layers, heads, queries, keys = self._picks
         return gather_layer(self._source, layers[layer], heads[head], queries[query], keys[key])
 
+    def select(self, picks: Sequence[Sequence[int]]) -> SelectionSource:
+        """A part of this part."""
+        return SelectionSource(self, picks)
+
 
 def select(source: Source, picks: Sequence[Sequence[int]]) -> Source:
     """A part of a source; see `SelectionSource`. What computes elsewhere still does."""

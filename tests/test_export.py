@@ -186,7 +186,8 @@ class TestLimit:
         attention = random((4, 4, 64, 64))
         with pytest.warns(UserWarning, match="rounded to float16, about three digits") as said:
             page = Read(aw.lines(attention).to_html(limit_mb=0.42))
-        assert len(said) == 1
+        # Old libraries warn of other things.
+        assert [warning.category for warning in said].count(UserWarning) == 1
         layers = page.layers()
         assert sorted(layers) == [0, 1, 2, 3]
         for layer, weights in layers.items():

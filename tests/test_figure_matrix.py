@@ -506,7 +506,10 @@ def test_pyplot_is_never_imported() -> None:
         "print(early, 'matplotlib.pyplot' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[] False"
 

@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn) -> tuple[Attention, dict[str, Any]]:
     shape = (2, draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     numbers = st.one_of(
         st.floats(0 if kind == "weight" else -3, 3, width=32),
-        st.sampled_from([float("nan"), float("-inf"), float("inf"), 0.0, 1e-8]),
+        st.sampled_from([float("nan"), float("-inf"), float("inf"), 0.0, 2.0**-27]),
     )
     weights = draw(drawn_arrays(np.float32, shape, elements=numbers))
     heads = draw(st.lists(st.integers(0, shape[1] - 1), min_size=1, unique=True))
