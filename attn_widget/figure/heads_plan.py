@@ -14,7 +14,7 @@ from .heads_notes import above, below
 from .heads_scene import MOST_CELLS, MOST_FLOWING, HeadsScene
 from .notes import HEADINGS, Notes
 from .palette import Theme, theme_of
-from .plan import LEAST_WIDTH, PADDING, TEXT_SLACK
+from .plan import LEAST_WIDTH, PADDING, slack_of
 
 MOST_PITCH: Final = 84.0
 LEAST_PITCH: Final = 8.0
@@ -139,13 +139,12 @@ def plan_heads(
 
     Args:
         scene: what is shown.
-        outlines: whether letters are drawn as outlines, many times faster in a bitmap, or as text,
-            which stays text in a PDF.
+        outlines: as for :func:`.plan.plan`.
         shades: shades that cells have, of either sign; None for all.
-        room: width and height to fill, in CSS pixels; None takes what the content needs.
+        room: as for :func:`.plan.plan`.
     """
     theme = theme_of(scene.state.theme)
-    slack = 1.0 if outlines else TEXT_SLACK
+    slack = slack_of(outlines)
     gutter = 0.0 if scene.flowing else GUTTER
     head = 0.0 if scene.flowing else HEADINGS - 4
     tiling = tiling_of(scene.state, scene.shape)

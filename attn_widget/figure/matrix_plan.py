@@ -16,7 +16,7 @@ from .matrix_notes import above, below
 from .matrix_scene import MatrixScene
 from .notes import NOTE, Notes
 from .palette import Theme, theme_of
-from .plan import LEAST_WIDTH, PADDING, TEXT_SLACK
+from .plan import LEAST_WIDTH, PADDING, slack_of
 
 LONGEST: Final = 150.0
 """Longer labels are cut."""
@@ -95,13 +95,12 @@ def plan_matrix(
 
     Args:
         scene: what is shown.
-        outlines: whether letters are drawn as outlines, many times faster in a bitmap, or as text,
-            which stays text in a PDF.
+        outlines: as for :func:`.plan.plan`.
         shades: shades that cells have, of either sign; None for all.
-        room: width and height to fill, in CSS pixels; None takes what the content needs.
+        room: as for :func:`.plan.plan`.
     """
     theme = theme_of(scene.state.theme)
-    slack = 1.0 if outlines else TEXT_SLACK
+    slack = slack_of(outlines)
     high, wide = natural = _natural(scene)
     width = 0.0
     # What labels need and what they leave for cells depend on each other.

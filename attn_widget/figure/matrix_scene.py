@@ -14,12 +14,12 @@ from ..methods import merge_words
 from ..overview import SupportsPreview
 from ..pooling import Pool
 from ..scale import full_value
-from ..selection import MatrixState, shown_positions, word_starts
+from ..selection import MatrixState, shown_positions
 from ..slices import layer_full_value
 from .grid import cells_of
 from .reading import Joint
 from .sampling import Values, query_spacing, strongest_cell
-from .scene import Side
+from .scene import Side, sides_of, starts_of
 
 _BLOCK: Final = 2_000_000
 """Weights of one head read at a time."""
@@ -88,14 +88,8 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
     fewer where 0.3 s would not do.
     """
     shown = merge_words(attention) if state.words else attention
-    starts = [word_starts(axis, state.words) for axis in (attention.queries, attention.keys)]
-    query, key = (
-        Side(tuple(axis.shown), shown_positions(pinned, start), tuple(axis.special))
-        for axis, pinned, start in (
-            (shown.queries, state.pinned_queries, starts[0]),
-            (shown.keys, state.pinned_keys, starts[1]),
-        )
-    )
+    starts = starts_of(attention, state)
+    query, key = sides_of(shown, state, starts)
     queries, keys = _spans(shown, state, starts)
     reader = _Reader(shown, state, queries, keys)
     every = 1
@@ -168,7 +162,9 @@ def coarser_scene(scene: MatrixScene, most: int) -> MatrixScene:
 
 
 def _spans(
-    shown: Attention, state: MatrixState, starts: list[NDArray[np.int64]]
+    shown: Attention,
+    state: MatrixState,
+    starts: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> tuple[range, range]:
     _, _, queries, keys = shown.shape
     if state.window is None:

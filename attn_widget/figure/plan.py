@@ -78,7 +78,7 @@ def plan(
         room: width and height to fill, in CSS pixels; None takes what the content needs.
     """
     vertical = scene.state.orientation == "vertical"
-    slack = 1.0 if outlines else TEXT_SLACK
+    slack = slack_of(outlines)
     theme = theme_of(scene.state.theme)
     joint = focus_joint(scene)
     longer = max(len(scene.query.labels), len(scene.key.labels))
@@ -111,6 +111,11 @@ def plan(
         width=width,
         height=height,
     )
+
+
+def slack_of(outlines: bool) -> float:
+    """Return the room that drawn letters take, as a multiple of that of their outlines."""
+    return 1.0 if outlines else TEXT_SLACK
 
 
 def _arranged(

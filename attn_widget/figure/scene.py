@@ -14,7 +14,7 @@ from ..attention import Attention
 from ..filters import Edges, select_edges
 from ..methods import merge_words
 from ..scale import full_value
-from ..selection import LinesState, pinned_edges, shown_positions, word_starts
+from ..selection import LinesState, MatrixState, pinned_edges, shown_positions, word_starts
 from ..slices import layer_full_value, read_heads
 
 WEIGHTS_LIMIT: Final = 600_000
@@ -64,14 +64,8 @@ def read_scene(attention: Attention, state: LinesState) -> Scene:
     At most :data:`WEIGHTS_LIMIT` weights are read, or a single row of all heads if that is more.
     """
     shown = merge_words(attention) if state.words else attention
-    starts = [word_starts(axis, state.words) for axis in (attention.queries, attention.keys)]
-    queries, keys = (
-        Side(tuple(axis.shown), shown_positions(pinned, start), tuple(axis.special))
-        for axis, pinned, start in (
-            (shown.queries, state.pinned_queries, starts[0]),
-            (shown.keys, state.pinned_keys, starts[1]),
-        )
-    )
+    starts = starts_of(attention, state)
+    queries, keys = sides_of(shown, state, starts)
     rows, every = _rows_to_read(shown, state, queries.pinned)
     part = shown if len(rows) == shown.shape[2] else shown.select(queries=rows)
     weights = read_heads(part, state.layer, state.heads)
@@ -115,6 +109,35 @@ def read_scene(attention: Attention, state: LinesState) -> Scene:
         special_share=_special_share(weights, keys.special),
         every=every,
     )
+
+
+def starts_of(
+    attention: Attention, state: LinesState | MatrixState
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the words of the queries and of the keys begin, as :func:`word_starts` does."""
+    return word_starts(attention.queries, state.words), word_starts(attention.keys, state.words)
+
+
+def sides_of(
+    shown: Attention,
+    state: LinesState | MatrixState,
+    starts: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> tuple[Side, Side]:
+    """Return the queries and the keys of a picture.
+
+    Args:
+        shown: the map, sub-words merged where the state says so.
+        state: what is shown of it.
+        starts: what :func:`starts_of` returns for the map before merging.
+    """
+    query, key = (
+        Side(tuple(axis.shown), shown_positions(pinned, start), tuple(axis.special))
+        for axis, pinned, start in (
+            (shown.queries, state.pinned_queries, starts[0]),
+            (shown.keys, state.pinned_keys, starts[1]),
+        )
+    )
+    return query, key
 
 
 def pick_edges(edges: Edges, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Edges:
