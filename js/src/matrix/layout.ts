@@ -47,7 +47,7 @@ export const HEADING = 14;
 /** Room of a line of text: closer labels would touch. */
 export const LINE = 15;
 const MOST_LABEL = 140;
-const MOST_STANDING = 96;
+const MOST_STANDING = 124;
 /** The names of the sides stand in the corner. */
 const LEAST_GUTTER = 94;
 
