@@ -1,7 +1,7 @@
 /** The whole length at a glance: strongest lines, what is in focus, and the part in sight. Drag to scroll. */
 
 import { cssColour, h, set } from "../dom.ts";
-import { type Lifetime, on } from "../lifetime.ts";
+import { onDrag } from "../drag.ts";
 import { riseAlong } from "./curve.ts";
 import { strongest } from "./fog.ts";
 import type { Layout } from "./layout.ts";
@@ -26,7 +26,7 @@ export class Minimap {
   #layout: Layout | undefined;
   #shown = false;
 
-  constructor(scrollTo: (scroll: number) => void, lifetime: Lifetime) {
+  constructor(scrollTo: (scroll: number) => void, signal: AbortSignal) {
     this.#scrollTo = scrollTo;
     this.#base = h("canvas");
     this.#marks = h("canvas");
@@ -38,27 +38,14 @@ export class Minimap {
       this.#marks,
       this.#sight,
     );
-    const drag = (event: PointerEvent) => {
+    const drag = (x: number, y: number) => {
       const layout = this.#layout;
-      if (!layout || event.buttons === 0) return;
-      event.preventDefault();
-      const box = this.element.getBoundingClientRect();
-      const share = layout.vertical
-        ? (event.clientY - box.top) / box.height
-        : (event.clientX - box.left) / box.width;
-      const seen = layout.vertical ? layout.viewport.height : layout.viewport.width;
-      this.#scrollTo(share * layout.length - seen / 2);
+      if (!layout) return;
+      const { vertical, viewport, length } = layout;
+      const seen = vertical ? viewport.height : viewport.width;
+      this.#scrollTo((vertical ? y : x) * length - seen / 2);
     };
-    on(
-      this.element,
-      "pointerdown",
-      (event) => {
-        this.element.setPointerCapture(event.pointerId);
-        drag(event);
-      },
-      lifetime.signal,
-    );
-    on(this.element, "pointermove", drag, lifetime.signal);
+    onDrag(this.element, drag, signal);
   }
 
   layout(layout: Layout, room: number, scrolls: boolean): void {

@@ -80,7 +80,7 @@ export class LinesView implements View {
     this.#beyond = new BeyondMarks((side, position) => this.#sight.centre(side, position), signal);
     this.#minimap = new Minimap((scroll) => {
       this.#sight.scroll = scroll;
-    }, lifetime);
+    }, signal);
     const sightline = h("div", { class: "sightline" }, this.#sight.scroller, ...this.#beyond.elements);
     this.element = h(
       "div",

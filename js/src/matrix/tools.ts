@@ -1,6 +1,7 @@
 /** Buttons that zoom, the field that finds a token, and the whole map in small with the part in sight. */
 
 import { h, set } from "../dom.ts";
+import { onDrag } from "../drag.ts";
 import type { Ink } from "../export/compose.ts";
 import { on } from "../lifetime.ts";
 import { begin, css, occupy, ratioNow } from "./draw.ts";
@@ -76,22 +77,7 @@ export class Overview {
       this.canvas,
       this.#marks,
     );
-    const drag = (event: PointerEvent) => {
-      if (event.buttons === 0) return;
-      event.preventDefault();
-      const box = this.element.getBoundingClientRect();
-      handlers.centre((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-    };
-    on(
-      this.element,
-      "pointerdown",
-      (event) => {
-        this.element.setPointerCapture(event.pointerId);
-        drag(event);
-      },
-      signal,
-    );
-    on(this.element, "pointermove", drag, signal);
+    onDrag(this.element, (x, y) => handlers.centre(x, y), signal);
   }
 
   /** Place it in the corner; returns its size in pixels of the screen. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { userEvent } from "vitest/browser";
+import { large, send } from "./heatmap.ts";
 import {
   all,
   base,
@@ -125,6 +126,23 @@ describe("pinning by pointer", () => {
     await until(() => pinned(root).join() === "key 4", "the pin");
     expect(readout(root)).toMatch(/^chat is attended by /);
     expect(inked(overlay(root))).toBeGreaterThan(0);
+  });
+});
+
+describe("the map of the whole length", () => {
+  it("scrolls to where it is dragged", async () => {
+    const { root } = await ready(large(200, { view: "lines" }));
+    const [scroller, minimap] = [find(root, ".scroller"), find(root, ".minimap")];
+    const { left, top, height } = minimap.getBoundingClientRect();
+    const middle = () => (scroller.scrollTop + scroller.clientHeight / 2) / scroller.scrollHeight;
+    const drag = (type: string, share: number, buttons: number) =>
+      send(minimap, type, [left + 5, top + share * height], { buttons });
+    drag("pointermove", 0.5, 0);
+    expect(scroller.scrollTop).toBe(0);
+    drag("pointerdown", 0.5, 1);
+    expect(middle()).toBeCloseTo(0.5, 1);
+    drag("pointermove", 0.75, 1);
+    expect(middle()).toBeCloseTo(0.75, 1);
   });
 });
 

@@ -131,6 +131,18 @@ describe("zoom and pan", () => {
     await settled(root);
   });
 
+  it("by dragging on the overview", async () => {
+    const { root, host } = await ready(large(count, { window: [0, 20, 0, 20] }));
+    const overview = find(root, ".matrix-overview");
+    const { left, top, width, height } = overview.getBoundingClientRect();
+    send(overview, "pointermove", [left + 0.5 * width, top + 0.75 * height]);
+    expect(windowOf(host)).toEqual([0, 20, 0, 20]);
+    send(overview, "pointerdown", [left + 0.25 * width, top + 0.5 * height], { buttons: 1 });
+    expect(windowOf(host)).toEqual([30, 50, 10, 30]);
+    send(overview, "pointermove", [left + 0.5 * width, top + 0.75 * height], { buttons: 1 });
+    expect(windowOf(host)).toEqual([50, 70, 30, 50]);
+  });
+
   it("by two fingers", async () => {
     const { root, host } = await ready(large(count));
     const plot = plotOf(root);
