@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .overview import SupportsElsewhere
+from .overview import SupportsElsewhere, SupportsSteps
 
 Weights = NDArray[np.float32]
 Shape = tuple[int, int, int, int]
@@ -252,6 +252,12 @@ def gather_layer(
     if isinstance(source, SupportsElsewhere):
         return source.gather(layer, heads, queries, keys)
     spans = [spans_of(heads, 1), spans_of(queries, GAP), spans_of(keys, GAP)]
+    stepped = isinstance(queries, range) and len(queries) > 1 and queries.step > GAP
+    if stepped and isinstance(source, SupportsSteps) and len(spans[0]) == len(spans[2]) == 1:
+        every = slice(queries[0], queries[-1] + 1, cast(range, queries).step)
+        block = source.read_every(layer, spans[0][0], every, spans[2][0])
+        picked = [_members(heads, spans[0][0])[1], _members(keys, spans[2][0])[1]]
+        return block[np.ix_(picked[0], np.arange(len(queries)), picked[1])]
     if all(len(found) == 1 for found in spans):
         taken = [
             _within(pick, span[0]) for pick, span in zip((heads, queries, keys), spans, strict=True)

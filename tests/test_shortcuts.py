@@ -152,3 +152,14 @@ def test_stored_chunks_are_known_of_parts() -> None:
     whole = dask_map()
     assert getattr(whole.select(layers=1, keys=[0, 3]).source, "chunk_rows", None) == 16
     assert getattr(whole.select(queries=slice(3, 20)).source, "chunk_rows", None) == 13
+
+
+def test_every_nth_query_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = qk_map()
+    expected = np.asarray(whole)
+    # Row by row it would take a pass over the keys each.
+    monkeypatch.setattr(type(whole.source), "read", lambda *_: pytest.fail("read one by one"))
+    np.testing.assert_allclose(whole[1, :, 3::10], expected[1, :, 3::10], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        whole[2, 1:3, 5:36:15, 4:20], expected[2, 1:3, 5:36:15, 4:20], rtol=1e-5, atol=1e-6
+    )

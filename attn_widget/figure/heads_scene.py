@@ -156,9 +156,9 @@ def read_heads(attention: Attention, state: HeadsState, size: tuple[int, int]) -
             cells[layer, head] = _pooled(weights, rows, queries, size, state.scale == "row")
         read += 1
         spent = perf_counter() - began
-        if spent > 3 * SECONDS:
+        if spent > 1.5 * SECONDS:
             break
-        if layer == 0 and spent * layers > 3 * SECONDS:
+        if layer == 0 and spent * layers > 1.5 * SECONDS:
             count = max(1, int(count * SECONDS / (spent * layers)))
     return HeadsScene(
         state=state,

@@ -16,9 +16,9 @@ WEIGHTS_LIMIT: Final = 24_000_000
 """Most weights read for one picture: about 0.3 s where they lie in memory."""
 SECONDS: Final = 0.3
 """Time that reading may take where it is slow."""
-_PATIENCE: Final = 3.0
+_PATIENCE: Final = 1.5
 """Readings within the limit may take so many times as long before queries are left out."""
-_LEAST_QUERIES: Final = 32
+_LEAST_QUERIES: Final = 16
 """With fewer, a picture would show nothing of a map."""
 _TRIAL: Final = 2_000_000
 """Weights read to learn how long reading takes."""
@@ -35,9 +35,9 @@ def query_spacing(queries: range, weights: int, read: Callable[[range], object])
     if len(queries) * weights <= 2 * _TRIAL:
         return 1
     count = max(1, min(len(queries), _TRIAL // weights))
-    middle = (len(queries) - count) // 2
+    step = len(queries) // count
     began = perf_counter()
-    read(queries[middle : middle + count])
+    read(queries[step // 2 : step * count : step])
     each = (perf_counter() - began) / count
     most = min(len(queries), max(1, WEIGHTS_LIMIT // weights))
     if each * most > _PATIENCE * SECONDS:
