@@ -11,7 +11,7 @@ from ..attention import Attention
 from ..content import describe_block
 from ..memory import Memory
 from ..methods import merge_words
-from ..protocol import EDGES_LIMIT, FOCUS_ABOVE, VERSION
+from ..protocol import EDGES_CELLS, EDGES_LIMIT, FOCUS_ABOVE, VERSION
 from ..slices import Block, block_plan, can_merge_words, layer_full_value
 from .page import Embedded, PageMap
 
@@ -68,7 +68,8 @@ def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: 
     _add_columns(page, entry, layer, state, memory)
     if state["whole"] or (state["whole"] is None and max(queries, keys) <= FOCUS_ABOVE):
         fields = {**{name: state[name] for name in FILTERS}, "layer": layer, "words": words}
-        if max(queries, keys) > BLOCKS_ABOVE:
+        cells = len(state["heads"]) * queries * keys
+        if max(queries, keys) > BLOCKS_ABOVE or cells > EDGES_CELLS:
             fields["blocks"] = [min(queries, MOST_BLOCKS), min(keys, MOST_BLOCKS)]
         _ask(page, entry, "edges", {**fields, "limit": EDGES_LIMIT}, memory, held=True)
     region = {

@@ -13,6 +13,7 @@ export const ROWS_BYTES = 1024 * 1024;
 export const MESSAGE_BYTES = 4_000_000;
 export const FOCUS_ABOVE = 200;
 export const EDGES_LIMIT = 20_000;
+export const EDGES_CELLS = 32 * 1024 * 1024;
 
 const TIME_OUT_MS = 10_000;
 

@@ -10,6 +10,8 @@ import { INFINITE, MASKED, MISSING, MOST_CELLS, type Thumbnail, thumbnailOf } fr
 
 /** One message; larger ones would delay what is in sight. */
 const CHUNK_BYTES = 256_000;
+/** Of more weights than the kernel reads in no time, one layer is asked for first. */
+const QUICK_WEIGHTS = 8_000_000;
 /** What is kept in the model, for reload and saved notebooks. */
 const HELD_BYTES = 1_000_000;
 const SLOT = "thumbnails";
@@ -127,7 +129,11 @@ export class Gallery {
     for (const layer of layers) this.#pool(layer);
     this.#readHeld();
     const [rows, columns] = pixels > this.#held[1] ? this.#size : this.#held;
-    const many = Math.max(1, Math.floor(CHUNK_BYTES / (content.heads * rows * columns)));
+    const chunk = Math.max(1, Math.floor(CHUNK_BYTES / (content.heads * rows * columns)));
+    const { queries, keys } = content;
+    const weights = content.layers * content.heads * queries.labels.length * keys.labels.length;
+    // Something to look at comes first; the kernel remembers the layer and reads it once.
+    const many = weights > QUICK_WEIGHTS && !this.#sheets.some(Boolean) ? 1 : chunk;
     const { slices } = this.#store;
     for (const layer of layers) {
       const sheet = this.#sheets[layer];

@@ -2,7 +2,7 @@
 
 import type { Axis, Content } from "../content.ts";
 import type { Model, State } from "../model.ts";
-import { FOCUS_ABOVE } from "../protocol.ts";
+import { EDGES_CELLS, FOCUS_ABOVE } from "../protocol.ts";
 import type { Side, Store } from "../store.ts";
 import { hiddenShare, type Selection } from "./edges.ts";
 import * as picture from "./picture.ts";
@@ -64,7 +64,14 @@ export class Depiction {
 
   /** True where lines run between blocks of tokens: there are too many tokens to draw all lines of each. */
   get #blocked(): boolean {
-    return !this.focusOnly && this.#longest > BLOCKS_ABOVE;
+    return !this.focusOnly && (this.#longest > BLOCKS_ABOVE || this.#cells > EDGES_CELLS);
+  }
+
+  get #cells(): number {
+    const { content } = this.#store;
+    if (!content) return 0;
+    const { queries, keys } = content;
+    return picture.shownHeads(content, this.#model.state).length * queries.labels.length * keys.labels.length;
   }
 
   get #longest(): number {

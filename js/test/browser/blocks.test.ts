@@ -83,3 +83,22 @@ describe("all lines of 4,096 tokens", () => {
     await until(() => all(root, ".token").some(({ textContent }) => textContent === "t5"), "tokens");
   });
 });
+
+describe("all lines of fewer tokens", () => {
+  it("run between blocks where so many heads have more weights than the kernel goes through", async () => {
+    const { _content, ...state } = traits({ whole: true });
+    const shorter = { ..._content.queries, labels: labels.slice(0, 2000) };
+    const { host } = mount({
+      ...state,
+      _content: { ..._content, queries: shorter, shape: [1, 12, 2000, 2000] },
+    });
+    const blocks = () => host.sent.filter(({ kind }) => kind === "edges").map((request) => request.blocks);
+    await until(() => blocks().length > 0, "the request");
+    expect(blocks()).toEqual([[256, 256]]);
+    answer(host, host.sent.find(({ kind }) => kind === "edges") as Sent);
+    // 8 heads of 2,000 × 2,000 are within the limit: token by token.
+    host.fromPython({ heads: [0, 1, 2, 3, 4, 5, 6, 7] });
+    await until(() => blocks().length > 1, "the other request");
+    expect(blocks().at(-1)).toBeUndefined();
+  });
+});
