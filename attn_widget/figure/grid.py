@@ -8,7 +8,6 @@ from math import ceil, floor
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .layout import LABEL_ROOM, MOST_PITCH, named_positions
 
@@ -120,9 +119,3 @@ def side_by_side(
         and centres[0] - half[0] >= -MOST_PITCH
         and centres[-1] + half[-1] <= length + MOST_PITCH
     )
-
-
-def centres_of(ticks: Ticks, length: float, count: int) -> NDArray[np.float64]:
-    """Return where the labels stand along their side."""
-    middles = np.asarray(ticks.positions, dtype=np.float64) + 0.5
-    return np.asarray(middles * (length / max(1, count)), dtype=np.float64)

@@ -7,7 +7,7 @@ import { decode, type Packed } from "./codec.ts";
 import type { Content } from "./content.ts";
 import { readContent } from "./content.ts";
 import type { Model } from "./model.ts";
-import { MESSAGE_BYTES, messageOf, NoKernel, type Reply, Requests } from "./protocol.ts";
+import { MESSAGE_BYTES, messageOf, NoKernel, Requests } from "./protocol.ts";
 import { Slices } from "./slices.ts";
 
 export type Side = "query" | "key";
@@ -149,10 +149,6 @@ export class Store {
       if (!this.#row(layer, side, index) && this.#mayAsk(name)) missing.push(index);
     }
     for (const [first, last] of runs(missing, most)) void this.#askRows(layer, side, first, last);
-  }
-
-  edges(fields: Record<string, unknown>): Promise<Reply> {
-    return this.#requests.ask("edges", fields).reply;
   }
 
   #row(layer: number, side: Side, index: number): Float32Array | undefined {
