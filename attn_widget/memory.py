@@ -35,12 +35,6 @@ class Memory:
         """The bytes held."""
         return self._bytes
 
-    def clear(self) -> None:
-        """Forget everything: the map has changed."""
-        self._items.clear()
-        self._bytes = 0
-        self.full.clear()
-
     def answer(self, key: str) -> Answer | None:
         """Return the answer kept for a request, None without one."""
         found: Answer | None = self._get(key)

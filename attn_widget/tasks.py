@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Generator
 from time import perf_counter
 from typing import Any, Final, Generic, TypeVar
@@ -26,7 +27,11 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class Tasks(Generic[T]):
-    """Generators under way, by name; each is run until it returns or is cancelled."""
+    """Generators under way, by name; each is run until it returns or is cancelled.
+
+    They may be started and cancelled from different threads: Jupyter hears pages in a thread beside
+    the one that runs cells.
+    """
 
     def __init__(self) -> None:
         self._running: dict[object, Steps[T]] = {}
@@ -58,6 +63,7 @@ class Tasks(Generic[T]):
         def step() -> None:
             nonlocal told
             if self._running.get(name) is not steps:
+                steps.close()
                 return
             until = perf_counter() + STEP_S
             share = 0.0
@@ -65,12 +71,17 @@ class Tasks(Generic[T]):
                 try:
                     share = max(share, next(steps))
                 except StopIteration as end:
-                    self._running.pop(name, None)
-                    done(end.value)
+                    # One that was cancelled in between ends without a result.
+                    if self._running.get(name) is steps:
+                        del self._running[name]
+                        done(end.value)
                     return
                 except BaseException:
                     self._running.pop(name, None)
                     raise
+                if self._running.get(name) is not steps:
+                    steps.close()
+                    return
                 if loop is not None and perf_counter() >= until:
                     break
             if perf_counter() - told >= PROGRESS_S:
@@ -81,11 +92,13 @@ class Tasks(Generic[T]):
         step()
 
     def cancel(self, name: object) -> bool:
-        """Stop a generator; return whether there was one."""
+        """Stop a generator, after its step where one runs; return whether there was one."""
         steps = self._running.pop(name, None)
         if steps is None:
             return False
-        steps.close()
+        # A step that runs in another thread can't be ended from here: that thread ends it.
+        with contextlib.suppress(ValueError):
+            steps.close()
         return True
 
     def cancel_all(self) -> list[object]:

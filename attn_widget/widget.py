@@ -157,7 +157,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         """
         for name in self._tasks.cancel_all():
             self._send_reply(name, {"ok": False, "error": "the map has changed"})
-        self._memory.clear()
+        # A new one: what another thread still computes of the old map belongs to the old one.
+        self._memory = Memory()
         self._sent, self._stale = self.attention, False
         self._revision += 1
         content = describe(self._sent, self._revision, list(self._maps), len(self._maps[self.map]))

@@ -39,8 +39,6 @@ def test_what_was_used_longest_ago_goes_first() -> None:
     memory.keep_answer("e", answer(101))
     assert memory.answer("e") is None
     assert memory.bytes == 90
-    memory.clear()
-    assert (memory.bytes, memory.answer("a")) == (0, None)
 
 
 def test_vectors_are_known_in_parts() -> None:

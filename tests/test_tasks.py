@@ -67,6 +67,30 @@ class TestTasks:
 
         asyncio.run(run())
 
+    def test_cancelled_from_another_thread_end_after_their_step(self) -> None:
+        tasks: Tasks[str] = Tasks()
+        heard = Heard()
+        inside, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+        def blocking() -> Generator[float, None, str]:
+            try:
+                inside.set()
+                assert go_on.wait(10)
+                yield 0.5
+                return "done"
+            finally:
+                closed.set()
+
+        thread = threading.Thread(target=heard.start, args=(tasks, "a", blocking()))
+        thread.start()
+        assert inside.wait(10)
+        assert tasks.cancel_all() == ["a"]
+        assert not closed.is_set()
+        go_on.set()
+        thread.join(10)
+        assert closed.is_set()
+        assert (heard.results, len(tasks)) == ([], 0)
+
     def test_take_turns(self) -> None:
         async def run() -> None:
             tasks: Tasks[str] = Tasks()
