@@ -10,4 +10,5 @@ from .axes import Tokens as Tokens
 from .show import heads as heads
 from .show import lines as lines
 from .show import matrix as matrix
+from .show import overlay as overlay
 from .widget import AttentionWidget as AttentionWidget

@@ -141,6 +141,11 @@ class Attention:
         return cls(source, queries, keys, name=name)
 
     @property
+    def has_places(self) -> bool:
+        """Whether any position of either axis lies on an image or on a grid."""
+        return self.queries.has_places or self.keys.has_places
+
+    @property
     def shape(self) -> Shape:
         """(layers, heads, queries, keys)."""
         return self._source.shape

@@ -74,6 +74,20 @@ class Axis:
         """The labels of all positions as a person should read them."""
         return tuple(label for segment in self._segments for label in segment.shown)
 
+    @property
+    def has_places(self) -> bool:
+        """Whether any position lies on an image or on a grid."""
+        return not all(isinstance(segment, Tokens) for segment in self._segments)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether any position lies on a known image."""
+        return any(
+            segment.image is not None
+            for segment in self._segments
+            if not isinstance(segment, Tokens)
+        )
+
     @cached_property
     def special(self) -> tuple[int, ...]:
         """The positions of special tokens, ascending."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import protocol
 from .attention import Attention
-from .axes import Axis, word_runs
+from .axes import Axis, Boxes, Tokens, word_runs
 from .codec import pack, wire_dtype
 from .methods import merge_words
 from .slices import Block, can_merge_words
@@ -65,6 +65,7 @@ def describe_axis(axis: Axis, merged: Axis | None) -> JsonAxis:
         "labels": shown,
         "exact": exact if most == protocol.LABEL_CHARACTERS else {},
         "special": list(axis.special),
+        "parts": [*_parts(axis)],
         "words": None
         if merged is None
         else {
@@ -73,6 +74,26 @@ def describe_axis(axis: Axis, merged: Axis | None) -> JsonAxis:
             "special": list(merged.special),
         },
     }
+
+
+def _parts(axis: Axis) -> Iterator[dict[str, Any]]:
+    """Yield the stretches of positions that lie on an image or on a grid of their own."""
+    for start, segment in zip(axis.starts, axis.segments, strict=False):
+        if isinstance(segment, Tokens):
+            continue
+        place = {"start": start, "stop": start + len(segment), "image": None}
+        if isinstance(segment, Boxes):
+            yield {**place, "kind": "boxes", "boxes": segment.regions.tolist()}
+            continue
+        region = segment.region or (0.0, 0.0, float(segment.cols), float(segment.rows))
+        yield {
+            **place,
+            "kind": "patches",
+            "rows": segment.rows,
+            "cols": segment.cols,
+            "region": list(region),
+            "order": None,
+        }
 
 
 def describe_block(block: Block, dtype: np.dtype[Any]) -> dict[str, Any]:

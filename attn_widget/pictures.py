@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .attention import Attention
-from .selection import HeadsState, MatrixState, PictureState
+from .selection import HeadsState, MatrixState, OverlayState, PictureState
 from .state import WidgetState
 
 if TYPE_CHECKING:
@@ -32,6 +32,24 @@ def picture_state(state: WidgetState) -> PictureState:
             window=state.window,
             words=state.words,
             special=state.special,
+            theme=theme,
+        )
+    if state.view == "overlay":
+        return OverlayState(
+            layer=state.layer,
+            heads=state.shown_heads,
+            combine=state.combine,
+            direction=state.direction,
+            pinned_queries=state.pinned_queries,
+            pinned_keys=state.pinned_keys,
+            special=state.special,
+            aside=state.aside,
+            scale=state.scale,
+            colormap=state.colormap,
+            opacity=state.opacity,
+            interpolation=state.interpolation,
+            paint=state.paint,
+            contours=state.contours,
             theme=theme,
         )
     if state.view == "heads":

@@ -69,7 +69,29 @@ class HeadsState:
     theme: str = "light"
 
 
-PictureState: TypeAlias = LinesState | MatrixState | HeadsState
+@dataclass(frozen=True)
+class OverlayState:
+    """What an overlay shows of a map: everything a still picture of it depends on."""
+
+    layer: int = 0
+    heads: tuple[int, ...] = ()
+    combine: str = "mean"
+    """``"each"`` draws a panel a head."""
+    direction: str = "attends_to"
+    pinned_queries: tuple[int, ...] = ()
+    pinned_keys: tuple[int, ...] = ()
+    special: str = "show"
+    aside: tuple[int, ...] = ()
+    scale: str = "absolute"
+    colormap: str = "auto"
+    opacity: float = 0.8
+    interpolation: str = "nearest"
+    paint: str = "heat"
+    contours: tuple[float, ...] = (0.5, 0.9)
+    theme: str = "light"
+
+
+PictureState: TypeAlias = LinesState | MatrixState | HeadsState | OverlayState
 """What a still picture depends on, beside the map: the state of one view."""
 
 ROWS_LIMIT: Final = 1_000_000

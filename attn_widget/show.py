@@ -58,6 +58,25 @@ def heads(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> Att
     return AttentionWidget(_as_maps(maps, queries, keys), view="heads", **state)
 
 
+def overlay(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> AttentionWidget:
+    """Show attention on the image that it lies on, with the words, boxes or patches it comes from.
+
+    Args:
+        maps: as for :func:`lines`; at least one axis holds ``Patches`` or ``Boxes``.
+        queries: labels of the query side, for weights only.
+        keys: labels of the key side, for weights only.
+        **state: traits of :class:`AttentionWidget`. Heads are merged by their mean unless
+            ``combine=`` says otherwise; ``combine="each"`` draws a picture a head.
+
+    Raises:
+        TypeError: as for :func:`lines`.
+        ValueError: for weights or state out of range, or a map without patches and boxes.
+    """
+    return AttentionWidget(
+        _as_maps(maps, queries, keys), view="overlay", **{"combine": "mean", **state}
+    )
+
+
 def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:
     held = isinstance(maps, (Attention, Mapping)) or (
         isinstance(maps, (list, tuple)) and any(isinstance(item, Attention) for item in maps)

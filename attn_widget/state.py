@@ -12,11 +12,13 @@ from .maps import Maps
 from .scale import SCALES
 from .selection import LinesState
 from .slices import can_merge_words
-from .traits import Choice, Links, Name, Position, Positions, Share, Switch, Window, refuse
+from .traits import Choice, Links, Name, Position, Positions, Share, Shares, Switch, Window, refuse
 
-VIEWS: Final = ("lines", "matrix", "heads")
+VIEWS: Final = ("lines", "matrix", "heads", "overlay")
 POOLS: Final = ("max", "mean")
-COLORMAPS: Final = ("auto", "viridis", "cividis", "grey")
+COLORMAPS: Final = ("auto", "viridis", "cividis", "grey", "inferno")
+INTERPOLATIONS: Final = ("nearest", "bilinear")
+PAINTS: Final = ("heat", "dim", "contours", "outline")
 SORTS: Final = ("layer", "entropy", "confidence", "sink", "distance", "previous", "next")
 PATTERNS: Final = ("previous", "next", "sink", "uniform", "sharp")
 
@@ -25,7 +27,12 @@ MATRIX_ABOVE: Final = 2048
 
 
 def suiting_view(attention: Attention) -> str:
-    """Return the view that suits a map: lines, or the matrix above 2,048 tokens on either side."""
+    """Return the view that suits a map.
+
+    The overlay where it knows an image; else lines, or the matrix above 2,048 tokens on a side.
+    """
+    if any(axis.has_image for axis in (attention.queries, attention.keys)):
+        return "overlay"
     return "matrix" if max(attention.shape[2:]) > MATRIX_ABOVE else "lines"
 
 
@@ -59,7 +66,9 @@ class WidgetState(traitlets.HasTraits):
     top_k = Position(None, least=1, optional=True)
     """Draw at most this many keys of each query; None for no limit."""
     special = Choice(SPECIALS, "show")
-    """What to do with special positions."""
+    """What to do with special positions, and with those set ``aside``."""
+    aside = Positions()
+    """Keys treated like special tokens, such as patches that are sinks."""
     words = Switch(False)
     """Merge sub-words: summed over keys, averaged over queries."""
     links = Links()
@@ -73,7 +82,17 @@ class WidgetState(traitlets.HasTraits):
     pool = Choice(POOLS, "max")
     """How the matrix shows several weights in one cell: the strongest of them, or their mean."""
     colormap = Choice(COLORMAPS, "auto")
-    """Colours of the matrix; ``"auto"`` runs from the notebook's background to its ink."""
+    """Colours of the matrix and of the overlay; ``"auto"`` runs from the notebook's background to
+    its ink in the matrix, and is inferno on images."""
+    opacity = Share(0.8, 0.0, 1.0)
+    """Opacity of the strongest weight on an image."""
+    interpolation = Choice(INTERPOLATIONS, "nearest")
+    """Whether weights on an image stay patches, or run between their middles."""
+    paint = Choice(PAINTS, "heat")
+    """How weights show on an image: as colours, by dimming the rest, as contours, or as outlines of
+    the strongest patches."""
+    contours = Shares((0.5, 0.9))
+    """Shares of the weight on the image that contours and outlines enclose."""
     window = Window()
     """The part the matrix shows: (first query, last query + 1, first key, last key + 1), or None
     for all."""
@@ -148,10 +167,14 @@ class WidgetState(traitlets.HasTraits):
         layers, heads, queries, keys = attention.shape
         self.step = min(self.step, len(self._maps[self.map]) - 1)
         self.layer = max(0, min(self.layer, layers - 1))
+        if not attention.has_places:
+            self.beside = None if self.beside == "overlay" else self.beside
+            self.view = suiting_view(attention) if self.view == "overlay" else self.view
         if self.heads:
             self.heads = tuple(head for head in self.heads if head < heads)
         self.pinned_queries = tuple(index for index in self.pinned_queries if index < queries)
         self.pinned_keys = tuple(index for index in self.pinned_keys if index < keys)
+        self.aside = tuple(index for index in self.aside if index < keys)
         self.links = tuple(pair for pair in self.links if pair[0] < queries and pair[1] < keys)
         self.words = self.words and can_merge_words(attention)
         if self.window is not None:
@@ -171,12 +194,23 @@ class WidgetState(traitlets.HasTraits):
 
     # --- what is refused ----------------------------------------------------------------------
 
+    @traitlets.validate("view")
+    def _valid_view(self, proposal: Any) -> str:
+        return self._possible("view", str(proposal["value"]))
+
     @traitlets.validate("beside")
     def _valid_beside(self, proposal: Any) -> str | None:
         value: str | None = proposal["value"]
-        if value is not None and value == self.view:
+        if value is None:
+            return None
+        if value == self.view:
             raise refuse("beside", f"another view than {self.view!r}, which is shown", value)
-        return value
+        return self._possible("beside", value)
+
+    def _possible(self, name: str, view: str) -> str:
+        if view == "overlay" and not self.attention.has_places:
+            raise refuse(name, "another view for a map without Patches and Boxes", view)
+        return view
 
     @traitlets.validate("map")
     def _valid_map(self, proposal: Any) -> str:
@@ -194,10 +228,10 @@ class WidgetState(traitlets.HasTraits):
         # A map without layers shows its first one, which is empty.
         return self._below("layer", proposal["value"], max(1, self.attention.shape[0]))
 
-    @traitlets.validate("heads", "pinned_queries", "pinned_keys")
+    @traitlets.validate("heads", "pinned_queries", "pinned_keys", "aside")
     def _valid_positions(self, proposal: Any) -> tuple[int, ...] | None:
         name, value = proposal["trait"].name, proposal["value"]
-        axis = {"heads": 1, "pinned_queries": 2, "pinned_keys": 3}[name]
+        axis = {"heads": 1, "pinned_queries": 2}.get(name, 3)
         for position in value or ():
             self._below(name, position, self.attention.shape[axis])
         return None if value is None else tuple(value)

@@ -151,6 +151,22 @@ class Positions(_State):
         return tuple(dict.fromkeys(numbers))
 
 
+class Shares(_State):
+    """Distinct shares of a whole, each above 0 and below 1, ascending."""
+
+    info_text = "numbers above 0 and below 1"
+
+    def validate(self, obj: Any, value: Any) -> tuple[float, ...]:
+        """Return the shares as a tuple of floats."""
+        items = _items((value,) if isinstance(value, Real) else value)
+        if items is None or not all(
+            isinstance(item, Real) and not isinstance(item, bool) and 0 < float(item) < 1
+            for item in items
+        ):
+            raise self.refuse(value)
+        return tuple(sorted({float(item) for item in items}))
+
+
 class Window(_State):
     """A part of a map, in tokens: (first query, last query + 1, first key, last key + 1), or None.
 

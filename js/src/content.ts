@@ -9,8 +9,38 @@ export interface Axis {
   /** Exact labels where they differ from the readable ones. */
   readonly exact: ReadonlyMap<number, string>;
   readonly special: readonly number[];
+  /** Stretches of positions that lie on an image or on a grid of their own; empty for text alone. */
+  readonly parts: readonly AxisPart[];
   /** The axis with its sub-words merged; null where words are not known. */
   readonly words: Words | null;
+}
+
+/** (left, top, right, bottom) in pixels of the original image. */
+export type Region = readonly [left: number, top: number, right: number, bottom: number];
+
+/** Positions `start` … `stop - 1` of an axis, on one image. */
+export type AxisPart = PatchesPart | BoxesPart;
+
+interface OnImage {
+  readonly start: number;
+  readonly stop: number;
+  /** Which of the store's pictures; null for a plain grid. */
+  readonly image: string | null;
+}
+
+export interface PatchesPart extends OnImage {
+  readonly kind: "patches";
+  readonly rows: number;
+  readonly cols: number;
+  /** What the grid covers; may reach beyond the image (padding). */
+  readonly region: Region;
+  /** The cell of each position, counted row by row, −1 for a position on none; null where they are in order. */
+  readonly order: readonly number[] | null;
+}
+
+export interface BoxesPart extends OnImage {
+  readonly kind: "boxes";
+  readonly boxes: readonly Region[];
 }
 
 export interface Words {
@@ -38,6 +68,7 @@ interface WireAxis {
   labels: string[];
   exact: Record<string, string>;
   special: number[];
+  parts?: AxisPart[];
   words: Words | null;
 }
 
@@ -76,11 +107,12 @@ export function readContent(model: Model): Content | undefined {
   };
 }
 
-function readAxis({ labels, exact, special, words }: WireAxis): Axis {
+function readAxis({ labels, exact, special, parts, words }: WireAxis): Axis {
   return {
     labels,
     exact: new Map(Object.entries(exact).map(([index, label]) => [Number(index), label])),
     special,
+    parts: parts ?? [],
     words,
   };
 }

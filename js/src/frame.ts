@@ -17,6 +17,8 @@ import { LinesView } from "./lines/view.ts";
 import matrixCss from "./matrix/matrix.css?inline";
 import { MatrixView } from "./matrix/view.ts";
 import type { Model } from "./model.ts";
+import overlayCss from "./overlay/overlay.css?inline";
+import { OverlayView } from "./overlay/view.ts";
 import { VERSION } from "./protocol.ts";
 import type { Store } from "./store.ts";
 import { observeTheme, type Theme } from "./theme.ts";
@@ -31,7 +33,12 @@ const GAP = 24;
 
 type Make = new (model: Model, store: Store, around: Surroundings, lifetime: Lifetime) => View;
 
-const VIEWS: Readonly<Record<ViewName, Make>> = { lines: LinesView, matrix: MatrixView, heads: HeadsView };
+const VIEWS: Readonly<Record<ViewName, Make>> = {
+  lines: LinesView,
+  matrix: MatrixView,
+  heads: HeadsView,
+  overlay: OverlayView,
+};
 
 /** What a view said last. */
 interface Told {
@@ -117,7 +124,7 @@ class Frame {
       this.#views,
       this.#live,
     );
-    shadow.append(h("style", {}, css + matrixCss + headsCss), this.#root);
+    shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss), this.#root);
     host.append(outer);
     lifetime.onEnd(() => outer.remove());
 
@@ -322,6 +329,7 @@ class Frame {
       "1": () => this.#model.change({ view: "lines" }),
       "2": () => this.#model.change({ view: "matrix" }),
       "3": () => this.#model.change({ view: "heads" }),
+      "4": () => this.#store.hasPictures && this.#model.change({ view: "overlay" }),
       "?": () => this.#toggle(this.#panels[2]?.[1] as HTMLElement),
     };
     const action = actions[event.key];

@@ -5,7 +5,7 @@
 
 /** Names are those of the traits of `AttentionWidget`. */
 export interface State {
-  view: "lines" | "matrix" | "heads";
+  view: "lines" | "matrix" | "heads" | "overlay";
   /** A second view, at the side of the first. */
   beside: State["view"] | null;
   map: string;
@@ -21,6 +21,8 @@ export interface State {
   threshold: number;
   top_k: number | null;
   special: "show" | "hide" | "renormalise";
+  /** Keys treated like special tokens. */
+  aside: readonly number[];
   words: boolean;
   links: readonly (readonly [query: number, key: number])[];
   whole: boolean | null;
@@ -28,7 +30,14 @@ export interface State {
   scale: "absolute" | "row" | "sqrt" | "log" | "times_uniform";
   /** How the matrix pools weights into cells smaller than a pixel. */
   pool: "max" | "mean";
-  colormap: "auto" | "viridis" | "cividis" | "grey";
+  colormap: "auto" | "viridis" | "cividis" | "grey" | "inferno";
+  /** Of the strongest weight on an image, 0..1. */
+  opacity: number;
+  interpolation: "nearest" | "bilinear";
+  /** How weights show on an image. */
+  paint: "heat" | "dim" | "contours" | "outline";
+  /** Shares of the weight on the image that contours and outlines enclose. */
+  contours: readonly number[];
   /** The part the matrix shows, in tokens: [first query, last query + 1, first key, last key + 1]. */
   window: readonly number[] | null;
   sort: "layer" | "entropy" | "confidence" | "sink" | "distance" | "previous" | "next";
@@ -56,6 +65,7 @@ const DEFAULTS: State = {
   threshold: 0,
   top_k: null,
   special: "show",
+  aside: [],
   words: false,
   links: [],
   whole: null,
@@ -63,6 +73,10 @@ const DEFAULTS: State = {
   scale: "absolute",
   pool: "max",
   colormap: "auto",
+  opacity: 0.8,
+  interpolation: "nearest",
+  paint: "heat",
+  contours: [0.5, 0.9],
   window: null,
   sort: "layer",
   pattern: null,

@@ -65,6 +65,12 @@ export class Store {
     return this.#content;
   }
 
+  /** Whether any position lies on an image or a grid. */
+  get hasPictures(): boolean {
+    const { queries, keys } = this.#content ?? {};
+    return (queries?.parts.length ?? 0) + (keys?.parts.length ?? 0) > 0;
+  }
+
   /** Why the map can't be shown. */
   get failure(): string | undefined {
     return this.#failure;

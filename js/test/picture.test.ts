@@ -271,7 +271,13 @@ describe("what is shown", () => {
 });
 
 describe("units", () => {
-  const axis = { labels: [..."abcdefgh"], exact: new Map(), special: [0], words: words([0, 2, 3, 7]) };
+  const axis = {
+    labels: [..."abcdefgh"],
+    exact: new Map(),
+    special: [0],
+    parts: [],
+    words: words([0, 2, 3, 7]),
+  };
 
   it("are tokens, or words of them", () => {
     const plain = unitsOf(axis, false);

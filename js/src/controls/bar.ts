@@ -14,6 +14,7 @@ const VIEWS: readonly (readonly [view: ViewName, title: string])[] = [
   ["lines", "lines from targets to sources ( 1 )"],
   ["matrix", "weights as a heat map ( 2 )"],
   ["heads", "every layer and head at a glance ( 3 )"],
+  ["overlay", "weights on the image ( 4 )"],
 ];
 
 /** More heads than this have a row of their own. */
@@ -174,7 +175,9 @@ export class Bar {
       state.map,
     );
     for (const button of this.#groups.view.children) {
-      set(button, "aria-pressed", String((button as HTMLElement).dataset.choose === state.view));
+      const { choose } = (button as HTMLElement).dataset;
+      set(button, "aria-pressed", String(choose === state.view));
+      set(button, "hidden", choose === "overlay" && !this.#store.hasPictures);
     }
     options(this.#layer, count(content.layers), String(state.layer));
     setText(this.#layerRange, `of 0–${content.layers - 1}`);

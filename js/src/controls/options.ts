@@ -58,6 +58,7 @@ export class Options {
           ["lines", "lines"],
           ["matrix", "matrix"],
           ["heads", "heads"],
+          ["overlay", "overlay"],
         ],
         signal,
       ),

@@ -3,8 +3,8 @@
  * `tests/wire/colormaps.json` holds both to it.
  *
  * "auto" and "grey" run from the background to ink in steps that look even (OKLab), "diverging" from orange
- * through the background to blue; viridis and cividis are samples of the maps published under these names
- * (van der Walt & Smith 2015; Nuñez, Anderton & Renslow 2018). None is a rainbow, all read without colour vision.
+ * through the background to blue; viridis, inferno and cividis are samples of the maps published under
+ * these names (van der Walt & Smith 2015; Nuñez, Anderton & Renslow 2018). None is a rainbow, all read without colour vision.
  */
 
 import type { Rgb } from "../lines/scene.ts";
@@ -50,6 +50,10 @@ const MAPS: Readonly<Record<State["colormap"] | "diverging", Readonly<Record<The
   cividis: both(
     "00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 " +
       "8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838",
+  ),
+  inferno: both(
+    "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 " +
+      "bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4",
   ),
 };
 
