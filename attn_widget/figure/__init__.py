@@ -9,7 +9,14 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from ..attention import Attention
-from ..selection import HeadsState, LinesState, MatrixState, PictureState
+from ..selection import (
+    HeadsState,
+    LinesState,
+    MatrixState,
+    OverlayState,
+    PictureState,
+    as_matrix,
+)
 from .matrix_scene import read_matrix
 from .reading import answer, plain
 from .scene import read_scene
@@ -115,6 +122,8 @@ def render_png(attention: Attention, state: PictureState) -> bytes:
 
 def describe_picture(attention: Attention, state: PictureState) -> str:
     """Return in words what a picture of the map in this state says."""
+    if isinstance(state, OverlayState):
+        state = as_matrix(state)
     if isinstance(state, MatrixState):
         from .matrix_reading import answer as matrix_answer
 

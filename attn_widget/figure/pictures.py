@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..attention import Attention
-from ..selection import HeadsState, MatrixState, PictureState
+from ..selection import HeadsState, MatrixState, OverlayState, PictureState, as_matrix
 from .canvas import Picture, draw_on, figure_of, png_of
 from .drawing import lines_picture
 from .heads import heads_picture
@@ -32,6 +32,8 @@ def view_png(attention: Attention, state: PictureState) -> bytes:
 
 
 def _picture(attention: Attention, state: PictureState) -> Picture[Any]:
+    if isinstance(state, OverlayState):
+        state = as_matrix(state)
     if isinstance(state, MatrixState):
         return matrix_picture(read_matrix(attention, state))
     if isinstance(state, HeadsState):
