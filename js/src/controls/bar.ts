@@ -39,7 +39,10 @@ export class Bar {
   /** Positions count from 0, as in Python: "of 6" would mislead. */
   readonly #layerRange = h("span");
   readonly #groups: Record<"view" | "map" | "step" | "layer" | "heads", HTMLElement>;
-  readonly #player: Player;
+  readonly #slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
+  readonly #stepText = h("span");
+  readonly #steps: Player;
+  readonly #layers: Player;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "heads" });
   readonly #all = h("button", { type: "button", title: "show all heads ( a )" }, "all");
   readonly #none = h("button", { type: "button", title: "show no head" }, "none");
@@ -54,11 +57,23 @@ export class Bar {
     const { signal } = lifetime;
     this.#model = model;
     this.#store = store;
-    this.#player = new Player(model, store, lifetime);
+    const steps = () => ({ at: model.state.step, last: (store.content?.steps ?? 1) - 1 });
+    const layers = () => ({ at: model.state.layer, last: (store.content?.layers ?? 1) - 1 });
+    const goStep = (step: number) => model.change({ step });
+    const goLayer = (layer: number) => model.change({ layer });
+    this.#steps = new Player({ name: "play", now: steps, go: goStep }, lifetime);
+    this.#layers = new Player({ name: "show the layers in turn", now: layers, go: goLayer }, lifetime);
     this.#groups = {
       view: h("div", { class: "group views-switch", role: "group", "aria-label": "view" }),
       map: h("div", { class: "group" }, this.#map),
-      step: this.#player.element,
+      step: h(
+        "div",
+        { class: "group" },
+        h("span", {}, "step"),
+        this.#steps.button,
+        this.#slider,
+        this.#stepText,
+      ),
       layer: h(
         "div",
         { class: "group" },
@@ -66,6 +81,7 @@ export class Bar {
         this.#previous,
         this.#layer,
         this.#next,
+        this.#layers.button,
         this.#layerRange,
       ),
       heads: h(
@@ -91,6 +107,7 @@ export class Bar {
       this.#groups.view.append(button);
     }
     on(this.#layer, "change", () => model.change({ layer: Number(this.#layer.value) }), signal);
+    on(this.#slider, "input", () => this.#steps.go(Number(this.#slider.value)), signal);
     on(this.#previous, "click", () => this.moveLayer(-1), signal);
     on(this.#next, "click", () => this.moveLayer(1), signal);
     on(this.#all, "click", () => model.change({ heads: [] }), signal);
@@ -115,7 +132,8 @@ export class Bar {
 
   /** A picture is complete: a player may go on. */
   painted(): void {
-    this.#player.painted();
+    this.#steps.painted();
+    this.#layers.painted();
   }
 
   moveLayer(by: number): void {
@@ -181,6 +199,11 @@ export class Bar {
     }
     options(this.#layer, count(content.layers), String(state.layer));
     setText(this.#layerRange, `of 0–${content.layers - 1}`);
+    const last = content.steps - 1;
+    set(this.#groups.step, "hidden", last < 1);
+    this.#slider.max = String(last);
+    this.#slider.value = String(state.step);
+    setText(this.#stepText, `${state.step} of 0–${last}`);
     set(this.#groups.map, "hidden", content.maps.length < 2);
     set(this.#groups.layer, "hidden", content.layers < 2);
     set(this.#groups.heads, "hidden", content.heads < 2);
