@@ -4,10 +4,9 @@ import { actionOf, type ListPlace } from "../a11y.ts";
 import { on } from "../lifetime.ts";
 import type { Side } from "../store.ts";
 
-export interface Handlers {
-  /** A place of the plot in CSS pixels; null where the pointer has left. */
+export interface PlotHandlers {
+  /** A place of the plot in CSS pixels. */
   hover(x: number, y: number): void;
-  hoverToken(side: Side, position: number): void;
   leave(): void;
   /** Drag the matrix by some CSS pixels. */
   pan(dx: number, dy: number): void;
@@ -15,18 +14,23 @@ export interface Handlers {
   pinAt(x: number, y: number, add: boolean): void;
   /** The click before was the first of two: put the pins back. */
   unpinClick(): void;
+  /** Move the crosshair, or the part in sight where `pan`. Returns false for other keys. */
+  key(event: KeyboardEvent): boolean;
+}
+
+export interface AxisHandlers {
+  hoverToken(side: Side, position: number): void;
+  leave(): void;
   pinToken(side: Side, position: number, add: boolean): void;
   reached(side: Side, position: number): void;
   place(side: Side): ListPlace;
   goTo(side: Side, position: number): void;
-  /** Move the crosshair, or the part in sight where `pan`. Returns false for other keys. */
-  key(event: KeyboardEvent): boolean;
 }
 
 const DRAG_PX = 4;
 const WHEEL = 0.0022;
 
-export function listenPlot(plot: HTMLElement, handlers: Handlers, signal: AbortSignal): void {
+export function listenPlot(plot: HTMLElement, handlers: PlotHandlers, signal: AbortSignal): void {
   const pointers = new Map<number, { x: number; y: number }>();
   let moved = 0;
   const at = (event: MouseEvent): [number, number] => {
@@ -131,9 +135,14 @@ export function listenPlot(plot: HTMLElement, handlers: Handlers, signal: AbortS
   );
 }
 
-export function listenAxis(element: HTMLElement, side: Side, handlers: Handlers, signal: AbortSignal): void {
+export function listenAxis(
+  element: HTMLElement,
+  side: Side,
+  handlers: AxisHandlers,
+  signal: AbortSignal,
+): void {
   const positionOf = (event: Event): number | null => {
-    const token = (event.target as Element | null)?.closest<HTMLElement>(".tick");
+    const token = (event.target as Element | null)?.closest<HTMLElement>("[data-position]");
     return token ? Number(token.dataset.position) : null;
   };
   on(
