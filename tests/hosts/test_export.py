@@ -105,12 +105,16 @@ def test_is_interactive_wherever_it_stands(show: Open, wrap: Callable[[str], str
     expect(token(widget, "query", 1)).to_have_attribute("aria-selected", "true")
 
 
-@pytest.mark.parametrize("wrap", [as_it_is, with_policy])
-def test_draws_many_lines_without_a_worker(show: Open, wrap: Callable[[str], str]) -> None:
+@pytest.mark.parametrize(("wrap", "workers"), [(as_it_is, 1), (with_policy, 0)])
+def test_draws_many_lines_in_a_worker_where_it_may(
+    show: Open, wrap: Callable[[str], str], workers: int
+) -> None:
     page = show(wrap(aw.lines(large(150)).to_html()))
     widget = ready(page)
     _, counts = colours(widget.locator('[data-view="lines"]'))
     assert counts.sum() - counts.max() > 10_000
+    # A worker that fails is ended, and the page's own thread draws.
+    assert len(page.workers) == workers
 
 
 def test_opens_in_the_state_of_the_widget(show: Open) -> None:
