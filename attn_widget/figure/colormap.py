@@ -89,7 +89,7 @@ def anchors_of(name: str, signed: bool, theme: str) -> Anchors:
     """Return the anchors of a map; of signed values from the most negative to the most positive.
 
     Args:
-        name: one of ``"auto"``, ``"viridis"``, ``"cividis"``, ``"grey"``.
+        name: one of ``"auto"``, ``"viridis"``, ``"cividis"``, ``"grey"``, ``"inferno"``.
         signed: whether values have signs.
         theme: ``"dark"``; anything else is light.
     """

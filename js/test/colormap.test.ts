@@ -4,7 +4,7 @@ import type { Rgb } from "../src/lines/scene.ts";
 import { anchorsOf, colourAt, MARKS } from "../src/scale/colormap.ts";
 
 type Theme = "light" | "dark";
-type Name = "auto" | "diverging" | "grey" | "viridis" | "cividis";
+type Name = "auto" | "diverging" | "grey" | "viridis" | "cividis" | "inferno";
 
 interface Wire {
   readonly anchors: Readonly<Record<Name, Readonly<Record<Theme, Rgb[]>>>>;
@@ -16,7 +16,7 @@ const wire: Wire = JSON.parse(
   readFileSync(new URL("../../tests/wire/colormaps.json", import.meta.url), "utf8"),
 );
 const THEMES: readonly Theme[] = ["light", "dark"];
-const NAMES: readonly Name[] = ["auto", "diverging", "grey", "viridis", "cividis"];
+const NAMES: readonly Name[] = ["auto", "diverging", "grey", "viridis", "cividis", "inferno"];
 const of = (name: Name, theme: Theme) =>
   name === "diverging" ? anchorsOf("auto", true, theme) : anchorsOf(name, false, theme);
 
@@ -45,7 +45,7 @@ describe.each(THEMES)("colour maps on %s", (theme) => {
     expect(Object.fromEntries(names)).toEqual(wire.marks[theme]);
   });
 
-  it.each(["auto", "grey", "viridis", "cividis"] as const)(
+  it.each(["auto", "grey", "viridis", "cividis", "inferno"] as const)(
     "%s grows lighter or darker all the way",
     (name) => {
       const along = Array.from({ length: 257 }, (_, i) => lightness(colourAt(of(name, theme), i / 256)));

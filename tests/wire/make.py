@@ -28,6 +28,11 @@ from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
 from attn_widget.slices import Strongest, fog_sizes
 
+if __package__:
+    from .places import account_cases, panels_cases
+else:
+    from places import account_cases, panels_cases
+
 FOLDER: Final = Path(__file__).parent
 NAN, INF = float("nan"), float("inf")
 
@@ -478,6 +483,8 @@ def as_text(cases: list[Case]) -> bytes:
 def make() -> dict[str, bytes]:
     """Make all files: their paths in this folder, and their contents."""
     return {
+        "account.json": as_text(account_cases()),
+        "panels.json": as_text(panels_cases()),
         "edges.json": as_text(edges_cases()),
         "codes.json": as_text(codes_cases()),
         "fog.json": as_text(fog_cases()),
