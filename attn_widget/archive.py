@@ -177,6 +177,8 @@ def _described(segment: Segment, images: list[Image]) -> dict[str, object]:
             "cols": segment.cols,
             "region": segment.region,
             "order": segment.order,
+            "separator": segment.separator,
+            "name": segment.name,
             "image": place,
         }
     return {
@@ -203,6 +205,9 @@ def _segment(entry: dict[str, Any], image: Image | None) -> Segment:
             image=image,
             region=entry["region"],
             order=entry["order"],
+            # Files of the first version know neither.
+            separator=entry.get("separator", "⏎"),
+            name=entry.get("name", ""),
         )
     if kind == "boxes":
         return Boxes(entry["boxes"], labels=entry["labels"], image=image)

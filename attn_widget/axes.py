@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .regions import Boxes as Boxes
 from .regions import Patches as Patches
@@ -87,6 +88,22 @@ class Axis:
             for segment in self._segments
             if not isinstance(segment, Tokens)
         )
+
+    @cached_property
+    def regions(self) -> NDArray[np.float64]:
+        """(n, 4) left, top, right, bottom in pixels of the original image, NaN for none.
+
+        Tokens, separators and the cells of a grid whose region is not known have none.
+        """
+        parts = [
+            np.full((len(segment), 4), np.nan)
+            if isinstance(segment, Tokens) or segment.regions is None
+            else segment.regions
+            for segment in self._segments
+        ]
+        regions = np.concatenate(parts) if parts else np.zeros((0, 4))
+        regions.flags.writeable = False
+        return regions
 
     @cached_property
     def special(self) -> tuple[int, ...]:

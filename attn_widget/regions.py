@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,18 @@ from .images import Image, read_image
 from .labels import shown
 from .tokens import Tokens, few, strings
 
-ORDERS = ("raster",)
-"""Orders in which patches may follow each other."""
+Region: TypeAlias = tuple[float, float, float, float]
+"""(left, top, right, bottom) in pixels of the original image."""
+
+Order: TypeAlias = Literal["raster"] | Sequence[int] | NDArray[np.integer[Any]]
+"""``"raster"``, or the cell of each position."""
 
 
 class Patches:
     """A grid of patches over an image, or a plain grid.
 
-    Labels count rows and columns from 1 ("row 4, column 2"); positions count from 0.
+    Labels count rows and columns from 1 ("row 4, column 2"); positions and cells count from 0.
+    `attn_widget.layouts` makes the segments of the usual models.
 
     Args:
         rows: Number of patch rows.
@@ -28,13 +33,19 @@ class Patches:
         image: The original image: path, bytes, PIL image or array; see `read_image`.
         region: (left, top, right, bottom) covered by the grid, in pixels of the original image.
             It may reach beyond the image (padding). None with an image means all of it.
-        order: How positions follow each other; ``"raster"`` is row by row from the top left.
+        order: How positions follow each other. ``"raster"`` is row by row from the top left;
+            else the cell of each position, counted row by row, or -1 for a position on no cell
+            (the newline tokens between the rows of some models). Cells may be left out.
+        separator: The label of positions on no cell. They are special.
+        name: What the grid is, where several lie on one axis; it begins the label of each patch
+            ("tile 2, row 4, column 2").
 
     Raises:
-        ValueError: If a size, the region or the order is not possible.
+        TypeError: If an order holds anything but integers.
+        ValueError: If the size, the region or the order is not possible.
     """
 
-    __slots__ = ("_cols", "_image", "_order", "_region", "_rows")
+    __slots__ = ("_cells", "_cols", "_image", "_name", "_raster", "_region", "_rows", "_separator")
 
     def __init__(
         self,
@@ -43,15 +54,17 @@ class Patches:
         *,
         image: object = None,
         region: Sequence[float] | None = None,
-        order: str = "raster",
+        order: Order = "raster",
+        separator: str = "⏎",
+        name: str = "",
     ) -> None:
         self._rows = _count(rows, "rows")
         self._cols = _count(cols, "cols")
-        if order not in ORDERS:
-            raise ValueError(f"order must be one of {', '.join(ORDERS)}; got {order!r}")
-        self._order = order
+        self._cells, self._raster = _cells(order, self._rows, self._cols)
+        self._separator = _text(separator, "separator")
+        self._name = _text(name, "name")
         self._image = None if image is None else read_image(image)
-        self._region: tuple[float, float, float, float] | None = None
+        self._region: Region | None = None
         if region is not None:
             self._region = _region(region)
         elif self._image is not None:
@@ -69,9 +82,24 @@ class Patches:
         return self._cols
 
     @property
-    def order(self) -> str:
-        """How positions follow each other."""
-        return self._order
+    def order(self) -> Literal["raster"] | tuple[int, ...]:
+        """How positions follow each other: ``"raster"``, or the cell of each, -1 for none."""
+        return "raster" if self._raster else tuple(self._cells.tolist())
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """(n,) the cell of each position, counted row by row from 0; -1 for none."""
+        return self._cells
+
+    @property
+    def separator(self) -> str:
+        """The label of positions on no cell."""
+        return self._separator
+
+    @property
+    def name(self) -> str:
+        """What the grid is, or nothing."""
+        return self._name
 
     @property
     def image(self) -> Image | None:
@@ -79,28 +107,30 @@ class Patches:
         return self._image
 
     @property
-    def region(self) -> tuple[float, float, float, float] | None:
+    def region(self) -> Region | None:
         """(left, top, right, bottom) covered by the grid, in pixels of the original image."""
         return self._region
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Row and column of each patch, counted from 1."""
+        """Row and column of each patch, counted from 1; the separator for positions on none."""
+        before = f"{self._name}, " if self._name else ""
         return tuple(
-            f"row {row}, column {column}"
-            for row in range(1, self._rows + 1)
-            for column in range(1, self._cols + 1)
+            self._separator
+            if cell < 0
+            else f"{before}row {cell // self._cols + 1}, column {cell % self._cols + 1}"
+            for cell in self._cells.tolist()
         )
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The labels."""
-        return self.labels
+        """The labels as a person should read them."""
+        return tuple(shown(label) for label in self.labels)
 
     @property
     def special(self) -> tuple[int, ...]:
-        """No patch is special."""
-        return ()
+        """The positions on no cell, ascending."""
+        return tuple(np.flatnonzero(self._cells < 0).tolist())
 
     @property
     def words(self) -> None:
@@ -109,19 +139,38 @@ class Patches:
 
     @property
     def regions(self) -> NDArray[np.float64] | None:
-        """(n, 4) left, top, right, bottom of each patch in original pixels, or None."""
+        """(n, 4) left, top, right, bottom of each patch in original pixels, or None.
+
+        Positions on no cell have NaN.
+        """
         if self._region is None:
             return None
         left, top, right, bottom = self._region
         across = np.linspace(left, right, self._cols + 1)
         down = np.linspace(top, bottom, self._rows + 1)
-        row, column = np.divmod(np.arange(len(self)), self._cols)
-        return np.stack([across[column], down[row], across[column + 1], down[row + 1]], axis=1)
+        row, column = np.divmod(np.maximum(self._cells, 0), self._cols)
+        regions = np.stack([across[column], down[row], across[column + 1], down[row + 1]], axis=1)
+        regions[self._cells < 0] = np.nan
+        return regions
 
     def select(self, indices: Sequence[int]) -> Patches | Boxes | Tokens:
-        """Some of the patches: boxes where the regions are known, labelled positions otherwise."""
+        """Some of the positions, in that order.
+
+        Of a grid with an order of its own they stay on the grid. Of a raster grid they are boxes
+        where the regions are known, labelled positions otherwise.
+        """
         if list(indices) == list(range(len(self))):
             return self
+        if not self._raster:
+            return Patches(
+                self._rows,
+                self._cols,
+                image=self._image,
+                region=self._region,
+                order=self._cells[list(indices)],
+                separator=self._separator,
+                name=self._name,
+            )
         every = self.labels
         labels = tuple(every[index] for index in indices)
         regions = self.regions
@@ -130,23 +179,27 @@ class Patches:
         return Boxes._of(regions[list(indices)], labels, self._image)
 
     def __len__(self) -> int:
-        return self._rows * self._cols
+        return len(self._cells)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Patches):
             return NotImplemented
-        return (self._rows, self._cols, self._order, self._region) == (
-            other._rows,
-            other._cols,
-            other._order,
-            other._region,
-        ) and _same_image(self._image, other._image)
+        return (
+            self._facts() == other._facts()
+            and np.array_equal(self._cells, other._cells)
+            and _same_image(self._image, other._image)
+        )
 
     def __hash__(self) -> int:
-        return hash((self._rows, self._cols, self._order, self._region))
+        return hash(self._facts())
+
+    def _facts(self) -> tuple[object, ...]:
+        return self._rows, self._cols, len(self), self._region, self._separator, self._name
 
     def __repr__(self) -> str:
-        return f"Patches({self._rows}, {self._cols}{_image_note(self._image)})"
+        name = f", {self._name!r}" if self._name else ""
+        order = "" if self._raster else f", {len(self)} positions"
+        return f"Patches({self._rows}, {self._cols}{name}{order}{_image_note(self._image)})"
 
 
 class Boxes:
@@ -272,7 +325,41 @@ def _count(value: int, name: str) -> int:
     return count
 
 
-def _region(region: Sequence[float]) -> tuple[float, float, float, float]:
+def _text(value: str, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string; got {type(value).__name__}")
+    return value
+
+
+def _cells(order: Order, rows: int, cols: int) -> tuple[NDArray[np.int64], bool]:
+    """The cell of each position, and whether this is row by row."""
+    raster = np.arange(rows * cols, dtype=np.int64)
+    raster.flags.writeable = False
+    if isinstance(order, str):
+        if order != "raster":
+            raise ValueError(f'order must be "raster" or the cell of each position; got {order!r}')
+        return raster, True
+    given = np.asarray(order)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise TypeError(
+            f"order must be a row of integers, one a position; got {given.dtype} of shape "
+            f"{given.shape}"
+        )
+    cells = given.astype(np.int64)
+    bad = (cells < -1) | (cells >= rows * cols)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise ValueError(
+            f"order must hold cells 0 … {rows * cols - 1} of {rows}·{cols}, or -1 for a position "
+            f"on none; position {first} has {cells[first]}"
+        )
+    if np.array_equal(cells, raster):
+        return raster, True
+    cells.flags.writeable = False
+    return cells, False
+
+
+def _region(region: Sequence[float]) -> Region:
     values = tuple(float(value) for value in region)
     if len(values) != 4 or not all(map(math.isfinite, values)):
         raise ValueError(

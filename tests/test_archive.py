@@ -43,7 +43,15 @@ def segments(draw: st.DrawFn) -> Segment:
         case "patches":
             region = draw(st.sampled_from([None, (-1.5, 0, 7, 1e6)]))
             image = draw(st.sampled_from([None, PHOTO, PHOTO[..., :3]]))
-            return Patches(draw(st.integers(1, 2)), 2, image=image, region=region)
+            return Patches(
+                draw(st.integers(1, 2)),
+                2,
+                image=image,
+                region=region,
+                order=draw(st.sampled_from(["raster", [1, -1, 0], []])),
+                separator=draw(LABELS),
+                name=draw(LABELS),
+            )
         case _:
             return Boxes([[0, 0.1, 3, 4], [1, 1, 1, 1]], image=draw(st.sampled_from([None, PHOTO])))
 
@@ -99,6 +107,14 @@ def test_an_image_is_written_once(rows: Rows, tmp_path: Path) -> None:
     assert sum("image" in name for name in zipfile.ZipFile(tmp_path / "map.npz").namelist()) == 1
     loaded = Attention.load(tmp_path / "map.npz")
     assert loaded.queries.segments[1].image is loaded.keys.segments[0].image  # type: ignore[union-attr]
+
+
+def test_a_file_of_before_orders_is_read(rows: Rows, tmp_path: Path) -> None:
+    path = tmp_path / "map.npz"
+    Attention(rows(2, 2)).save(path)
+    before = {"segment": "patches", "rows": 1, "cols": 2, "region": None, "order": "raster"}
+    _rewrite_header(path, lambda header: {**header, "queries": [before], "keys": None})
+    assert Attention.load(path).queries.segments == (Patches(1, 2),)
 
 
 def test_numbers_beyond_float16_and_no_numbers() -> None:

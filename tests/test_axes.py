@@ -158,7 +158,7 @@ class TestPatches:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"order": "blocks"}, "order must be one of raster; got 'blocks'"),
+            ({"order": "blocks"}, "order must be \"raster\" or the cell of .*; got 'blocks'"),
             ({"region": (0, 0, 1)}, "four finite numbers"),
             ({"region": (0, 0, np.nan, 1)}, "four finite numbers"),
             ({"region": (5, 0, 5, 1)}, "left < right"),
