@@ -6,18 +6,35 @@ precision. A map is read from disk when its function is called, and not before.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..attention import Attention
 from ..axes import Tokens
+from .stored import check_choice, check_index, joined_bytes, load
+from .vision import (
+    Truth,
+    captioning,
+    captioning_truth,
+    detection,
+    detection_truth,
+    recognition,
+    recognition_relevance,
+    recognition_truth,
+)
 
 __all__ = [
+    "Truth",
+    "captioning",
+    "captioning_truth",
+    "detection",
+    "detection_truth",
     "names",
     "paragraph",
+    "recognition",
+    "recognition_relevance",
+    "recognition_truth",
     "sentence",
     "sentence_pair",
     "translation",
@@ -28,13 +45,20 @@ _SENTENCES: Final = 4
 _PAIRS: Final = 2
 _TRANSLATIONS: Final = 4
 _TRANSLATORS: Final = ("transformer", "additive")
-_PARAGRAPH_UNIT: Final = 10_000
-"""The paragraph's weights are stored as whole ten-thousandths."""
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the samples, each a function of this module that returns a map."""
-    return ("sentence", "sentence_pair", "translation", "paragraph")
+    return (
+        "sentence",
+        "sentence_pair",
+        "translation",
+        "paragraph",
+        "recognition",
+        "recognition_relevance",
+        "captioning",
+        "detection",
+    )
 
 
 def sentence(index: int = 0) -> Attention:
@@ -67,8 +91,8 @@ def sentence(index: int = 0) -> Attention:
     Raises:
         ValueError: If there is no such sentence.
     """
-    _check_index(index, _SENTENCES, "sentence")
-    stored = _load("sentences", f"weights_{index}", f"tokens_{index}", f"words_{index}")
+    check_index(index, _SENTENCES, "sentence")
+    stored = load("sentences", f"weights_{index}", f"tokens_{index}", f"words_{index}")
     tokens = _tokens(stored[f"tokens_{index}"], stored[f"words_{index}"])
     return Attention(stored[f"weights_{index}"], tokens, name=f"MiniLM sentence {index}")
 
@@ -96,8 +120,8 @@ def sentence_pair(index: int = 0) -> Attention:
     Raises:
         ValueError: If there is no such pair.
     """
-    _check_index(index, _PAIRS, "pair")
-    stored = _load(
+    check_index(index, _PAIRS, "pair")
+    stored = load(
         "sentence_pairs",
         *(f"{part}_{index}" for part in ("weights", "tokens", "words", "first")),
     )
@@ -141,10 +165,9 @@ def translation(index: int = 0, *, model: str = "transformer") -> Attention:
     Raises:
         ValueError: If there is no such sentence or model.
     """
-    _check_index(index, _TRANSLATIONS, "translation")
-    if model not in _TRANSLATORS:
-        raise ValueError(f"model must be one of {', '.join(_TRANSLATORS)}; got {model!r}")
-    stored = _load("translations", f"{model}_{index}", f"target_{index}", f"source_{index}")
+    check_index(index, _TRANSLATIONS, "translation")
+    check_choice("model", model, _TRANSLATORS)
+    stored = load("translations", f"{model}_{index}", f"target_{index}", f"source_{index}")
     weights = stored[f"{model}_{index}"]
     target = stored[f"target_{index}"][: weights.shape[-2]]
     return Attention(
@@ -165,9 +188,9 @@ def translation_links(index: int = 0, *, possible: bool = False) -> set[tuple[in
     Raises:
         ValueError: If there is no such sentence.
     """
-    _check_index(index, _TRANSLATIONS, "translation")
+    check_index(index, _TRANSLATIONS, "translation")
     name = f"{'possible' if possible else 'sure'}_{index}"
-    return {(int(query), int(key)) for query, key in _load("translations", name)[name]}
+    return {(int(query), int(key)) for query, key in load("translations", name)[name]}
 
 
 def paragraph() -> Attention:
@@ -182,25 +205,10 @@ def paragraph() -> Attention:
     stored to four decimals. Model: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0). The text
     was written for this package.
     """
-    stored = _load("paragraph", "high", "low", "tokens", "words")
-    parts = stored["high"].astype(np.uint16) * 256 + stored["low"]
-    weights = (parts.astype(np.float32) / _PARAGRAPH_UNIT).astype(np.float16)
+    stored = load("paragraph", "high", "low", "tokens", "words")
+    weights = joined_bytes(stored["high"], stored["low"])
     return Attention(weights, _tokens(stored["tokens"], stored["words"]), name="MiniLM paragraph")
 
 
 def _tokens(labels: NDArray[Any], words: NDArray[Any]) -> Tokens:
     return Tokens(labels.tolist(), words=words.tolist())
-
-
-def _load(file: str, *members: str) -> dict[str, NDArray[Any]]:
-    """Read some arrays of a stored file, and only those."""
-    with (
-        files(__name__).joinpath(f"{file}.npz").open("rb") as stream,
-        np.load(stream, allow_pickle=False) as stored,
-    ):
-        return {member: stored[member] for member in members}
-
-
-def _check_index(index: int, count: int, what: str) -> None:
-    if not 0 <= index < count:
-        raise ValueError(f"index of a {what} must be 0 to {count - 1}; got {index}")
