@@ -50,7 +50,8 @@ export function panelsOf({ queries, keys, images = {} }: Axes): readonly Panel[]
   ];
   const patches = all.filter(({ part }) => part.kind === "patches");
   for (const one of [...patches, ...all.filter(({ part }) => part.kind === "boxes")]) {
-    const { image } = one.part;
+    const { image, start, stop } = one.part;
+    if (start === stop) continue;
     let panel =
       image === null ? undefined : found.find((other) => other.image === image && hasRoom(other.parts, one));
     if (!panel) {
@@ -87,10 +88,7 @@ function sizes(
   parts: readonly PanelPart[],
   image: Images[string] | undefined,
 ): Pick<Panel, "size" | "extent"> {
-  const grids = parts.flatMap(({ part }) => (part.kind === "patches" ? [part.region] : []));
-  const boxes = parts.flatMap(({ part }) => (part.kind === "boxes" ? part.boxes : []));
-  // Boxes may reach a little beyond an image, which is no padding.
-  const regions = grids.length > 0 || image ? grids : boxes;
+  const regions = parts.flatMap(({ part }) => (part.kind === "patches" ? [part.region] : part.boxes));
   const reach = (at: 0 | 1 | 2 | 3, from: number) =>
     regions.reduce((most, region) => (at < 2 ? Math.min : Math.max)(most, region[at]), from);
   const size = image ? ([image.width, image.height] as const) : ([reach(2, 0), reach(3, 0)] as const);
@@ -152,10 +150,11 @@ export function rolesOf(axis: Axis, images: Images = {}): readonly Role[] {
   const roles: Role[] = axis.labels.map(() => "text");
   for (const part of axis.parts) {
     const image = part.image === null ? undefined : images[part.image];
+    const [width, height] = sizes([{ side: "key", part }], image).size;
     for (let position = part.start; position < part.stop; position++) {
       const rect = rectOf(part, position);
       if (!rect) roles[position] = "special";
-      else roles[position] = !image || reaches(rect, image.width, image.height) ? "image" : "padding";
+      else roles[position] = reaches(rect, width, height) ? "image" : "padding";
     }
   }
   for (const position of axis.special) roles[position] = "special";
@@ -163,7 +162,9 @@ export function rolesOf(axis: Axis, images: Images = {}): readonly Role[] {
 }
 
 function reaches([left, top, right, bottom]: Rect, width: number, height: number): boolean {
-  const inside = (start: number, end: number, size: number) =>
-    Math.min(end, size) - Math.max(start, 0) > TOUCH * (end - start);
+  const inside = (start: number, end: number, size: number) => {
+    const slack = TOUCH * (end - start);
+    return start < size - slack && end > slack;
+  };
   return inside(left, right, width) && inside(top, bottom, height);
 }
