@@ -229,7 +229,7 @@ export class Depiction {
 
   #updateAxes(content: Content, state: State): boolean {
     const held = this.#content;
-    const units = `${state.words} ${this.#blocked}`;
+    const units = `${state.words} ${this.#blocked} ${state.aside}`;
     const same = units === this.#unitsShown;
     if (held && same && sameAxis(held.queries, content.queries) && sameAxis(held.keys, content.keys)) {
       return false;

@@ -208,7 +208,11 @@ function rank(values: Float32Array, base: number, step: number, order: Uint32Arr
   }
 }
 
-function applySpecial(weights: Weights, { special, querySpecial, keySpecial }: SelectOptions): Weights {
+/** Weights without special positions, whose rows and columns become 0. */
+export function applySpecial(
+  weights: Weights,
+  { special, querySpecial, keySpecial }: Pick<SelectOptions, "special" | "querySpecial" | "keySpecial">,
+): Weights {
   if (special === "show" || (querySpecial.size === 0 && keySpecial.size === 0)) return weights;
   const { heads, queries, keys } = weights;
   const values = weights.values.slice();

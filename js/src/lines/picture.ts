@@ -28,7 +28,9 @@ export const sideOf = (focus: Focus): Side => (focus.query.length > 0 ? "query" 
 
 export const axesOf = (content: Content, state: State): Axes => {
   const query = unitsOf(content.queries, state.words);
-  return { query, key: content.keys === content.queries ? query : unitsOf(content.keys, state.words) };
+  // Keys that are set aside are so as keys only: their queries go on asking.
+  const shared = content.keys === content.queries && state.aside.length === 0;
+  return { query, key: shared ? query : unitsOf(content.keys, state.words, state.aside) };
 };
 
 export function shownHeads(content: Content, state: State): readonly number[] {
@@ -82,8 +84,11 @@ export function unknowable(state: State, axes: Axes, focus: Focus): string | und
   }
   if (state.special !== "renormalise" || side === "query") return undefined;
   if (axes.query.special.length + axes.key.special.length === 0) return undefined;
-  return "Renormalised weights need the whole row of each query: hover a query, or only hide special tokens.";
+  return NEEDS_ROWS;
 }
+
+export const NEEDS_ROWS =
+  "Renormalised weights need the whole row of each query: hover a query, or only hide special tokens.";
 
 /** The direction whose filters need no more than the rows of one side. */
 const alongRows = (side: Side): State["direction"] => (side === "query" ? "attends_to" : "attended_by");

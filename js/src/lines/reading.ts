@@ -115,10 +115,13 @@ export interface SentenceInput {
   /** More than one head is shown, each by itself: numbers say which. */
   readonly manyHeads: boolean;
   readonly combine: "each" | "mean" | "max";
+  /** What several tokens in focus come to. */
+  readonly joined?: "mean" | "sum";
 }
 
 /** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004". */
-export function sentence({ side, focus, joint, labels, manyHeads, combine }: SentenceInput): Piece[] {
+export function sentence(input: SentenceInput): Piece[] {
+  const { side, focus, joint, labels, manyHeads, combine, joined = "mean" } = input;
   const weightAt = (at: number) => joint.weights[at] as number;
   const { first, count, rest, most } = ranked(joint.weights);
   const pieces: Piece[] = [...listed(focus), { text: ` ${verb(side, focus.length)} ` }];
@@ -139,7 +142,7 @@ export function sentence({ side, focus, joint, labels, manyHeads, combine }: Sen
           : `; ${count} more share ${formatWeight(rest)}`,
     });
   }
-  if (focus.length > 1) pieces.push({ text: ` (mean of ${focus.length})` });
+  if (focus.length > 1) pieces.push({ text: ` (${joined} of ${focus.length})` });
   return pieces;
 }
 

@@ -114,7 +114,7 @@ export class Sight {
       height,
       pitch: this.#pitch,
       query,
-      key: axes.key === axes.query ? query : input(axes.key),
+      key: axes.key.labels === axes.query.labels ? query : input(axes.key),
     };
     const layout = layOut(wanted);
     const scrolls = layout.vertical && layout.length > layout.viewport.height;

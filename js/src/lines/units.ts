@@ -20,16 +20,22 @@ export interface Units {
 export const countOf = ({ words, labels }: Axis, merged: boolean): number =>
   merged && words ? words.starts.length : labels.length;
 
-export function unitsOf(axis: Axis, words: boolean): Units {
+/** @param aside Tokens that count as special, and words all of whose tokens do. */
+export function unitsOf(axis: Axis, words: boolean, aside: readonly number[] = []): Units {
   const merged = words ? axis.words : null;
   const tokens = axis.labels.length;
   const starts = merged ? merged.starts : axis.labels.map((_, index) => index);
-  return {
+  const units = {
     count: starts.length,
     labels: merged ? merged.labels : axis.labels,
     special: merged ? merged.special : axis.special,
     starts: Uint32Array.from([...starts, tokens]),
   };
+  if (aside.length === 0) return units;
+  const apart = new Set([...axis.special, ...aside]);
+  const every = (_: number, unit: number) => tokensOf(units, unit).every((token) => apart.has(token));
+  const special = new Set([...units.special, ...starts.map((_, unit) => unit).filter(every)]);
+  return { ...units, special: [...special].sort((a, b) => a - b) };
 }
 
 /** With more positions on either side, all lines are those between blocks of them. */

@@ -24,7 +24,8 @@ export function requestOf(content: Content, state: State, axes: Axes, focus?: Fo
   const blocks = query.blocks || key.blocks ? { blocks: [query.count, key.count] } : {};
   const side = focus && sideOf(focus);
   const about = focus && side ? { focus: { side, positions: focus[side] } } : {};
-  return { ...filters, heads: shownHeads(content, state), limit: EDGES_LIMIT, ...blocks, ...about };
+  const aside = state.aside.length > 0 ? { aside: state.aside } : {};
+  return { ...filters, ...aside, heads: shownHeads(content, state), limit: EDGES_LIMIT, ...blocks, ...about };
 }
 
 /** One thing on screen that the kernel answers, by its slot. */

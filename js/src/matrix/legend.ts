@@ -14,7 +14,7 @@ import { headsText } from "./telling.ts";
 /** With fewer strong cells than this share, a scale that shows more is offered. */
 const FAINT = 0.02;
 const RAMP = { width: 132, height: 9 };
-const SCALES: Readonly<Record<Scale, string>> = {
+export const SCALES: Readonly<Record<Scale, string>> = {
   absolute: "absolute",
   row: "share of the row's largest",
   sqrt: "square root",
@@ -168,17 +168,17 @@ export class MatrixLegend {
 /** Uniform attention tells more of many keys than roots do. */
 const brighter = ([, keys]: LegendInput["shape"]): Scale => (keys > 200 ? "times_uniform" : "sqrt");
 
-function show(element: HTMLElement, text: string): void {
+export function show(element: HTMLElement, text: string): void {
   setText(element, text);
   set(element, "hidden", text === "");
 }
 
-function swatch(text: string): { element: HTMLElement; canvas: HTMLCanvasElement } {
+export function swatch(text: string): { element: HTMLElement; canvas: HTMLCanvasElement } {
   const canvas = h("canvas", { class: "swatch", "aria-hidden": "true" });
   return { element: h("span", { hidden: true }, canvas, text), canvas };
 }
 
-function paintSwatch(canvas: HTMLCanvasElement, code: number, table: Uint32Array, theme: Theme): void {
+export function paintSwatch(canvas: HTMLCanvasElement, code: number, table: Uint32Array, theme: Theme): void {
   const ratio = ratioNow();
   const [width, height] = [Math.round(16 * ratio), Math.round(10 * ratio)];
   canvas.width = width;

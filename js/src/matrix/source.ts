@@ -110,7 +110,7 @@ export class Source {
     const moved = this.#updateAxes(content, state);
     this.#content = content;
     const weights = this.heads.length > 0 ? this.#store.layer(state.layer) : undefined;
-    const { layer, heads, combine, words, special, scale } = state;
+    const { layer, heads, combine, words, special, aside, scale } = state;
     const key = JSON.stringify([
       content.revision,
       !!weights,
@@ -118,7 +118,7 @@ export class Source {
       heads,
       combine,
       words,
-      special === "renormalise",
+      special === "renormalise" && aside,
       scale === "row",
     ]);
     if (key === this.#key) return moved;
@@ -247,8 +247,8 @@ export class Source {
     };
   }
 
-  #updateAxes(content: Content, { words }: State): boolean {
-    const key = JSON.stringify([content.revision, words]);
+  #updateAxes(content: Content, { words, aside }: State): boolean {
+    const key = JSON.stringify([content.revision, words, aside]);
     if (key === this.#axesKey) return false;
     this.#axesKey = key;
     this.#axes = axesOf(content, this.#model.state);

@@ -177,7 +177,7 @@ export function findUnit(
 ): { side: Side; unit: number } | undefined {
   const text = wanted.trim().toLocaleLowerCase();
   if (text === "") return undefined;
-  const sides: Side[] = axes.key === axes.query ? ["key"] : ["key", "query"];
+  const sides: Side[] = axes.key.labels === axes.query.labels ? ["key"] : ["key", "query"];
   const all = sides.flatMap((side) =>
     Array.from({ length: axes[side].count }, (_, unit) => ({ side, unit })),
   );
