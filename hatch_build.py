@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLES = ("attn_widget/static/widget.js", "attn_widget/static/standalone.js")
-SOURCES = ("js/src/**/*", "js/build.mjs", "package-lock.json")
+SOURCES = ("js/src/**/*", "js/*.mjs", "package-lock.json")
 
 
 def bundles(root: Path) -> list[Path]:

@@ -65,9 +65,13 @@ if (watching) {
     const { outputFiles } = await build({ ...options(bundle), write: false });
     // A second minifier sees through what the first leaves: a fifteenth less to send with every widget.
     const module = bundle.format === "esm";
-    const { code } = await minify(outputFiles[0].text, { module, ecma: 2022, compress: { passes: 2 } });
+    const { code } = await minify(outputFiles[0].text, {
+      module,
+      ecma: 2022,
+      compress: { passes: 4, hoist_funs: true },
+    });
     const file = resolve(outputs, bundle.file);
-    const written = module ? pack(code) : code;
+    const written = module ? await pack(code) : code;
     await writeFile(file, written);
     const size = Buffer.byteLength(written);
     const limit = Number.isFinite(bundle.budget) ? ` of at most ${bundle.budget}` : "";
