@@ -12,6 +12,8 @@ from . import protocol
 from .attention import Attention
 from .axes import Axis, Boxes, Tokens, word_runs
 from .codec import pack, wire_dtype
+from .copies import images_of, page_copies
+from .images import image_id
 from .methods import merge_words
 from .slices import Block, can_merge_words
 
@@ -29,6 +31,7 @@ def describe(attention: Attention, revision: int, maps: list[str], steps: int) -
     """
     merged = merge_words(attention) if can_merge_words(attention) else None
     same = attention.keys is attention.queries
+    images = images_of(attention.queries, attention.keys)
     return {
         "v": protocol.VERSION,
         "revision": revision,
@@ -38,14 +41,28 @@ def describe(attention: Attention, revision: int, maps: list[str], steps: int) -
         "kind": attention.kind,
         "shape": list(attention.shape),
         "exact": wire_dtype(attention.dtype) == "f4",
+        "images": {
+            name: {"width": image.shape[1], "height": image.shape[0]}
+            for name, image in images.items()
+        },
         "queries": describe_axis(attention.queries, merged.queries if merged else None),
         "keys": None if same else describe_axis(attention.keys, merged.keys if merged else None),
     }
 
 
-def block_room(content: dict[str, Any]) -> int:
-    """Return the bytes left for weights in a message that also carries ``content``."""
+def describe_images(attention: Attention) -> dict[str, Any]:
+    """Return copies of the images of a map for the wire; None for one that has no room."""
+    copies = page_copies(images_of(attention.queries, attention.keys))
+    return {name: None if copy is None else vars(copy) for name, copy in copies.items()}
+
+
+def block_room(content: dict[str, Any], images: dict[str, Any] | None = None) -> int:
+    """Return the bytes left for weights in a message that also carries ``content``.
+
+    ``images`` are those that travel with them, if any.
+    """
     taken = len(json.dumps(content, ensure_ascii=False).encode()) if content else 0
+    taken += sum(len(copy["data"]) for copy in (images or {}).values() if copy)
     return max(0, protocol.MESSAGE_BYTES - protocol.MODULE_BYTES - taken)
 
 
@@ -81,7 +98,8 @@ def _parts(axis: Axis) -> Iterator[dict[str, Any]]:
     for start, segment in zip(axis.starts, axis.segments, strict=False):
         if isinstance(segment, Tokens):
             continue
-        place = {"start": start, "stop": start + len(segment), "image": None}
+        image = None if segment.image is None else image_id(segment.image)
+        place = {"start": start, "stop": start + len(segment), "image": image}
         if isinstance(segment, Boxes):
             yield {**place, "kind": "boxes", "boxes": segment.regions.tolist()}
             continue
@@ -92,7 +110,7 @@ def _parts(axis: Axis) -> Iterator[dict[str, Any]]:
             "rows": segment.rows,
             "cols": segment.cols,
             "region": list(region),
-            "order": None,
+            "order": None if segment.order == "raster" else segment.cells.tolist(),
         }
 
 

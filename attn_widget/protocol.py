@@ -24,6 +24,9 @@ MESSAGE_BYTES: Final = 4_000_000
 MODULE_BYTES: Final = 200_000
 """Room in the first message for the widget's module and state."""
 
+IMAGES_BYTES: Final = 1_600_000
+"""Room for copies of the images of a map: beside them a small map still travels whole."""
+
 FOCUS_ABOVE: Final = 200
 """With more tokens on either side, the lines view opens with hovered and pinned tokens only."""
 

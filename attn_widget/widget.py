@@ -11,7 +11,7 @@ import traitlets
 from . import _assets, protocol
 from .answers import Reply, hovered_at, reply_steps
 from .attention import Attention
-from .content import block_room, describe, describe_block
+from .content import block_room, describe, describe_block, describe_images
 from .export import export_page, write_page
 from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
@@ -57,6 +57,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     _content = traitlets.Dict().tag(sync=True, echo_update=False)
     _block = traitlets.Dict().tag(sync=True, echo_update=False)
+    _images = traitlets.Dict().tag(sync=True, echo_update=False)
     # What the page asked for and shows: kept for reload, a second view and the saved notebook.
     _thumbnails = traitlets.Dict().tag(sync=True, echo_update=False)
     _region = traitlets.Dict().tag(sync=True, echo_update=False)
@@ -162,9 +163,13 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         self._sent, self._stale = self.attention, False
         self._revision += 1
         content = describe(self._sent, self._revision, list(self._maps), len(self._maps[self.map]))
+        images = describe_images(self._sent)
+        new = images if images.keys() != self._images.keys() else {}
         with self.hold_sync():
             self._content = content
-            self._send_block(block_room(content))
+            if new or not images:
+                self._images = images
+            self._send_block(block_room(content, new))
             self._thumbnails, self._region, self._edges, self._rows = {}, {}, {}, {}
         return self._revision
 

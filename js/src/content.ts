@@ -43,6 +43,12 @@ export interface BoxesPart extends OnImage {
   readonly boxes: readonly Region[];
 }
 
+/** Pixels of an original image. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface Words {
   /** First token of each word. */
   readonly starts: readonly number[];
@@ -60,6 +66,7 @@ export interface Content {
   readonly kind: Kind;
   readonly layers: number;
   readonly heads: number;
+  readonly images: Readonly<Record<string, ImageSize>>;
   readonly queries: Axis;
   readonly keys: Axis;
 }
@@ -80,6 +87,7 @@ interface WireContent {
   name: string;
   kind: Kind;
   shape: [number, number, number, number];
+  images?: Record<string, ImageSize>;
   queries: WireAxis;
   keys: WireAxis | null;
 }
@@ -102,6 +110,7 @@ export function readContent(model: Model): Content | undefined {
     kind: wire.kind,
     layers: wire.shape[0],
     heads: wire.shape[1],
+    images: wire.images ?? {},
     queries,
     keys: wire.keys ? readAxis(wire.keys) : queries,
   };

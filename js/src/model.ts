@@ -88,7 +88,7 @@ const DEFAULTS: State = {
 const NAMES = Object.keys(DEFAULTS) as StateName[];
 
 /** What Python sends of the maps: see `widget.py`. */
-export const DATA = ["_content", "_block", "_thumbnails", "_region", "_edges", "_rows"] as const;
+export const DATA = ["_content", "_block", "_images", "_thumbnails", "_region", "_edges", "_rows"] as const;
 export type DataName = (typeof DATA)[number];
 
 /** What the page needs of a host; each host lacks something. */

@@ -7,6 +7,7 @@ import { decode, type Packed } from "./codec.ts";
 import type { Content } from "./content.ts";
 import { readContent } from "./content.ts";
 import type { Model } from "./model.ts";
+import { Pictures } from "./pictures.ts";
 import { MESSAGE_BYTES, messageOf, NoKernel, Requests } from "./protocol.ts";
 import { Slices } from "./slices.ts";
 
@@ -35,6 +36,8 @@ const RETRY_MS = 5_000;
 export class Store {
   /** Parts of maps too large to be here. */
   readonly slices: Slices;
+  /** The images of the map shown. */
+  readonly pictures: Pictures;
   readonly #model: Model;
   readonly #requests: Requests;
   readonly #listeners = new Set<() => void>();
@@ -56,6 +59,7 @@ export class Store {
     this.#model = model;
     this.#requests = new Requests(model, signal);
     this.slices = new Slices(model, this.#requests, () => this.#notify());
+    this.pictures = new Pictures(signal, () => this.#notify());
     model.onData(() => this.#readData(), signal);
     signal.addEventListener("abort", () => this.#listeners.clear());
     this.#readData();
@@ -238,6 +242,7 @@ export class Store {
       const content = readContent(this.#model);
       if (content && content.revision !== this.#content?.revision) this.#forget(content);
       if (content) this.slices.update(content.revision);
+      this.pictures.update(content?.images ?? {}, this.#model.data("_images"));
       this.#readBlock();
     } catch (error) {
       this.#failure = messageOf(error);
