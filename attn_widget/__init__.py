@@ -1,5 +1,6 @@
 """See what a model attends to."""
 
+from . import evidence as evidence
 from . import methods as methods
 from . import samples as samples
 from .attention import Attention as Attention
