@@ -10,7 +10,7 @@ import { isSigned } from "../scale/codes.ts";
 import { strengthOf } from "../scale/scale.ts";
 import { runs, type Side, type Store, type Weights } from "../store.ts";
 import { type Account, accountOf, receivedOf, shareOf, sinksOf } from "./account.ts";
-import { type Images, type Panel, panelsOf, partAt, type Role, rolesOf } from "./panels.ts";
+import { type Panel, panelsOf, partAt, type Role, rolesOf } from "./panels.ts";
 
 /** Positions of one side whose weights are shown. */
 export interface Focus {
@@ -187,7 +187,7 @@ export class Source {
     const { content } = this.#store;
     const { layer, heads, combine, special, aside } = this.#model.state;
     if (content && content !== this.#content) {
-      const { queries, keys, images } = content as Content & { images?: Images };
+      const { queries, keys, images } = content;
       this.#panels = panelsOf(content);
       const query = rolesOf(queries, images);
       const key = keys === queries ? query : rolesOf(keys, images);
