@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import TypeAlias, cast
@@ -33,6 +33,7 @@ class Axis:
                 )
         self._segments = tuple(segments)
         self._starts = tuple(accumulate((len(segment) for segment in segments), initial=0))
+        self._stated: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, value: object, length: int, side: str) -> Axis:
@@ -108,6 +109,8 @@ class Axis:
     @cached_property
     def special(self) -> tuple[int, ...]:
         """The positions of special tokens, ascending."""
+        if self._stated is not None:
+            return self._stated
         return tuple(
             start + position
             for start, segment in zip(self._starts, self._segments, strict=False)
@@ -133,6 +136,16 @@ class Axis:
             following = max(words, default=-1) + 1
         return tuple(words)
 
+    def with_special(self, positions: Iterable[int]) -> Axis:
+        """The same positions, of which exactly some are treated as special.
+
+        Args:
+            positions: Those that are, in 0 … len - 1; of any kind, such as patches that are sinks.
+        """
+        axis = Axis(self._segments)
+        axis._stated = tuple(sorted(set(positions)))
+        return axis
+
     def select(self, indices: Sequence[int]) -> Axis:
         """The positions at some indices, in that order; each keeps the kind of its segment.
 
@@ -149,7 +162,9 @@ class Axis:
             if len(run):
                 which = int(owners[0])
                 parts.append(self._segments[which].select((run - self._starts[which]).tolist()))
-        return Axis(parts)
+        if self._stated is None:
+            return Axis(parts)
+        return Axis(parts).with_special(np.flatnonzero(np.isin(positions, self._stated)).tolist())
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -157,7 +172,7 @@ class Axis:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Axis):
             return NotImplemented
-        return self._segments == other._segments
+        return self._segments == other._segments and self.special == other.special
 
     def __hash__(self) -> int:
         return hash(self._segments)

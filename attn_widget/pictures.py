@@ -32,6 +32,7 @@ def picture_state(state: WidgetState) -> PictureState:
             window=state.window,
             words=state.words,
             special=state.special,
+            aside=state.aside,
             theme=theme,
         )
     if state.view == "overlay":

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .apart import asking, shown_map
 from .attention import Attention
 from .axes import Axis, word_runs
 from .filters import Edges, Filter, take_edges
-from .methods import merge_words
 from .slices import layer_edges
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class LinesState:
     pinned_queries: tuple[int, ...] = ()
     pinned_keys: tuple[int, ...] = ()
     words: bool = False
+    aside: tuple[int, ...] = ()
+    """Keys treated like special tokens."""
+    asking: bool = False
+    """Whether special queries keep their weights while special positions are hidden."""
     links: tuple[tuple[int, int], ...] = ()
     whole: bool | None = None
     orientation: str = "vertical"
@@ -52,6 +56,8 @@ class MatrixState:
     """First query, last query + 1, first key, last key + 1, in tokens; None for all."""
     words: bool = False
     special: str = "show"
+    aside: tuple[int, ...] = ()
+    """Keys treated like special tokens."""
     theme: str = "light"
 
 
@@ -105,6 +111,7 @@ def as_matrix(state: OverlayState) -> MatrixState:
         pinned_keys=state.pinned_keys,
         scale=state.scale,
         special=state.special,
+        aside=state.aside,
         theme=state.theme,
     )
 
@@ -188,7 +195,9 @@ def select_columns(attention: Attention, state: LinesState) -> dict[str, NDArray
     Only the rows and columns of pinned positions are read, where the filters don't rank a weight
     among others.
     """
-    shown = merge_words(attention) if state.words else attention
+    shown = shown_map(attention, state.words, state.aside)
+    if state.asking:
+        shown = asking(shown)
     query_starts = word_starts(attention.queries, state.words)
     key_starts = word_starts(attention.keys, state.words)
     pinned_queries = shown_positions(state.pinned_queries, query_starts)

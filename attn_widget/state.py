@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import traitlets
@@ -140,22 +141,25 @@ class WidgetState(traitlets.HasTraits):
         return tuple(sorted(self.heads)) or tuple(range(self.attention.shape[1]))
 
     def lines_state(self) -> LinesState:
-        """Return what a selection, and a still picture of the lines view, depend on."""
+        """Return what a selection, and a still picture of the lines view, depend on.
+
+        The overlay has no filters, merges no words and asks special queries too.
+        """
+        overlay = self.view == "overlay"
+        filters = Filter(
+            combine=self.combine, direction=self.direction, special=self.special, scale=self.scale
+        )
+        if not overlay:
+            filters = replace(filters, mass=self.mass, threshold=self.threshold, top_k=self.top_k)
         return LinesState(
             layer=self.layer,
             heads=self.shown_heads,
-            filters=Filter(
-                combine=self.combine,
-                direction=self.direction,
-                mass=self.mass,
-                threshold=self.threshold,
-                top_k=self.top_k,
-                special=self.special,
-                scale=self.scale,
-            ),
+            filters=filters,
             pinned_queries=self.pinned_queries,
             pinned_keys=self.pinned_keys,
-            words=self.words,
+            words=self.words and not overlay,
+            aside=self.aside,
+            asking=overlay,
             links=self.links,
             whole=self.whole,
             orientation=self.orientation,

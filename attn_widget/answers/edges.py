@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocol
+from ..apart import set_aside, words_apart
 from ..attention import Attention
 from ..codec import pack
 from ..filters import Edges, Filter, apply_special, merge_heads, select_edges
@@ -48,6 +49,8 @@ def answer_edges(attention: Attention, request: Request, memory: Memory) -> Step
     """
     layer = within(request, "layer", attention.shape[0])
     shown = with_words(attention, request)
+    aside = positions("aside", request.get("aside") or (), attention.shape[3])
+    shown = set_aside(shown, aside if shown is attention else words_apart(attention.keys, aside))
     filters = _filters(request)
     heads = positions("heads", required(request, "heads"), attention.shape[1])
     limit = position("limit", request.get("limit", protocol.EDGES_LIMIT), protocol.EDGES_LIMIT + 1)
@@ -201,7 +204,8 @@ def _between_blocks(
     queries, keys = shown.shape[2:]
     rows = _sampled(queries, size[0], BLOCKED_CELLS // max(1, len(heads) * keys))
     # Words merged or not tell by the length of the axes.
-    same = ("blocks", lines.layer, filters.combine, filters.special, shown.shape, size, len(rows))
+    what = lines.layer, filters.combine, filters.special, shown.keys.special, shown.shape
+    same = ("blocks", *what, size, len(rows))
     groups = [[head] for head in heads] if filters.combine == "each" else [heads] if heads else []
     for done, group in enumerate(groups):
         blocks = _kept_blocks(memory, (*same, *group))

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..apart import shown_map
 from ..attention import Attention
 from ..filters import COMBINED, apply_special, merge_heads
-from ..methods import merge_words
 from ..overview import SupportsPreview
 from ..pooling import Pool
 from ..scale import full_value
@@ -87,7 +87,7 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
     Where that takes long, every so many queries are read: never more than 24 million weights, and
     fewer where 0.3 s would not do.
     """
-    shown = merge_words(attention) if state.words else attention
+    shown = shown_map(attention, state.words, state.aside)
     starts = starts_of(attention, state)
     query, key = sides_of(shown, state, starts)
     queries, keys = _spans(shown, state, starts)

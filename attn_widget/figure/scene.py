@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocol
+from ..apart import shown_map
 from ..attention import Attention
 from ..filters import Edges, select_edges
-from ..methods import merge_words
 from ..scale import full_value
 from ..selection import LinesState, MatrixState, pinned_edges, shown_positions, word_starts
 from ..slices import layer_full_value, read_heads
@@ -63,7 +63,7 @@ def read_scene(attention: Attention, state: LinesState) -> Scene:
 
     At most :data:`WEIGHTS_LIMIT` weights are read, or a single row of all heads if that is more.
     """
-    shown = merge_words(attention) if state.words else attention
+    shown = shown_map(attention, state.words, state.aside)
     starts = starts_of(attention, state)
     queries, keys = sides_of(shown, state, starts)
     rows, every = _rows_to_read(shown, state, queries.pinned)
