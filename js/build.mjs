@@ -77,7 +77,8 @@ if (watching) {
     const limit = Number.isFinite(bundle.budget) ? ` of at most ${bundle.budget}` : "";
     console.log(`${relative(root, file)}: ${size} bytes${limit} (${Buffer.byteLength(code)} unpacked)`);
     if (size > bundle.budget) {
-      throw new Error(`${bundle.file} must be at most ${bundle.budget} bytes; got ${size}`);
+      console.error(`${bundle.file} must be at most ${bundle.budget} bytes; got ${size}`);
+      process.exitCode = 1;
     }
   }
 }

@@ -4,7 +4,6 @@
  * widgets of a page share the one module inflated.
  */
 import { createHash } from "node:crypto";
-import zopfli from "@gfx/zopfli";
 import { minify } from "terser";
 
 /**
@@ -39,7 +38,9 @@ function base91(bytes) {
  * @returns {Promise<string>} A module of the same default export, made asynchronously.
  */
 export async function pack(code) {
-  // Any inflater reads what zopfli writes, a thirtieth smaller than zlib's best.
+  // Any inflater reads what zopfli writes, a thirtieth smaller than zlib's best. Imported late: from then on it
+  // prints its own source with every error that nobody catches.
+  const { default: zopfli } = await import("@gfx/zopfli");
   const packed = await zopfli.deflateAsync(Buffer.from(code), { numiterations: 15 });
   const name = `attn_widget ${createHash("sha256").update(code).digest("hex").slice(0, 16)}`;
   const loader = LOADER.replace("NAME", () => JSON.stringify(name))
