@@ -28,9 +28,6 @@ MOST_TOLD: Final = 6
 NOTES: Final = "x" * 2000
 """Room for what a page says of what it lacks."""
 
-NAME_CHARACTERS: Final = 40
-"""Longer names are cut in sentences."""
-
 # The widget itself brings its colours; the bare page must not be white around a dark one.
 _STYLE: Final = (
     "html{background:#fff;color:#1f2328;color-scheme:light}"
@@ -93,9 +90,10 @@ def write_page(page: str, path: str | os.PathLike[str]) -> None:
 def _page(page: Embedded, state: Mapping[str, Any], limit_mb: float, notes: list[str]) -> str:
     """Return the text of a page: one element that holds all, so that several can stand together."""
     axes = ",".join(page.axes)
+    images = ",".join(map(script_json, page.images))
     described = ",".join(script_json(entry.as_json()) for entry in page.maps)
     head = script_json({"v": VERSION, "limit": limit_mb, "state": dict(state)})[:-1]
-    manifest = f'{head},"axes":[{axes}],"maps":[{described}]}}'
+    manifest = f'{head},"axes":[{axes}],"images":[{images}],"maps":[{described}]}}'
     start, end = BLOB
     blobs = "".join(f"{start}{blob}{end}" for blob in page.blobs)
     told = "".join(f"<p>{escape(note)}</p>\n" for note in notes)
@@ -116,7 +114,7 @@ def _notes(page: Embedded, limit_mb: float) -> list[str]:
     """Return what a reader of the page must know is not there, in sentences."""
     several = len(page.maps) > 1
     left = [
-        missing + _pictures(entry) + (f" of {_named(entry)}" if several else "")
+        missing + _pictures(entry) + (f" of {entry.told()}" if several else "")
         for entry in page.maps
         if (missing := entry.missing())
     ]
@@ -135,8 +133,3 @@ def _notes(page: Embedded, limit_mb: float) -> list[str]:
 
 def _pictures(entry: PageMap) -> str:
     return "" if entry.viewed is None else f" (pictures of layer {entry.viewed} are here)"
-
-
-def _named(entry: PageMap) -> str:
-    name = entry.name[:NAME_CHARACTERS]
-    return name if entry.content["steps"] == 1 else f"step {entry.step} of {name}"

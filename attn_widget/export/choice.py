@@ -11,9 +11,10 @@ import numpy as np
 from ..attention import Attention
 from ..codec import Packed, pack, unpack
 from ..content import describe, describe_block
+from ..copies import images_of, page_copies
 from ..maps import Maps
 from ..memory import Memory
-from ..protocol import WHOLE_BYTES
+from ..protocol import IMAGES_BYTES, WHOLE_BYTES
 from ..slices import read_block
 from .page import Embedded, PageMap, deflate, json_bytes
 from .views import State, add_thumbnails, add_views, keep_held
@@ -31,8 +32,9 @@ WORDS_BYTES: Final = 400
 def embed(maps: Maps, state: State, held: Mapping[str, Any], memory: Memory, room: int) -> Embedded:
     """Choose what a page holds and pack it.
 
-    First the layer shown, or pictures of it where it is too large, and thumbnails of all heads;
-    then the same of all other maps and steps; then the neighbours of these layers, outwards.
+    First the images of the map shown and its layer, or pictures of it where it is too large, and
+    thumbnails of all heads; then the same of all other maps and steps; then the neighbours of
+    these layers, outwards.
 
     Args:
         maps: named lists of maps.
@@ -48,6 +50,7 @@ def embed(maps: Maps, state: State, held: Mapping[str, Any], memory: Memory, roo
     for number, entry in enumerate(page.maps):
         if 0 in entry.attention.shape:
             continue
+        _add_images(page, entry)
         layer = min(int(state["layer"]), entry.attention.shape[0] - 1)
         shown = number == 0
         whole = layers.add(entry, layer)
@@ -140,9 +143,27 @@ def _describe(page: Embedded, maps: Maps, name: str, step: int) -> None:
     if page.room < 0 and page.maps:
         page.room = room
         del page.axes[axes:]
-        page.left_out.append(name[:40] if len(maps[name]) == 1 else f"step {step} of {name[:40]}")
+        page.left_out.append(entry.told())
     else:
         page.maps.append(entry)
+
+
+def _add_images(page: Embedded, entry: PageMap) -> None:
+    """Take in copies of a map's images, which take at most a third of the room there is."""
+    here = {image["id"] for image in page.images}
+    images = images_of(entry.attention.queries, entry.attention.keys)
+    new = {name: image for name, image in images.items() if name not in here}
+    room = max(0, page.room) // 4
+    left = [
+        image
+        for (name, copy), image in zip(
+            page_copies(new, min(IMAGES_BYTES, room)).items(), new.values(), strict=True
+        )
+        if copy is None or not page.add_image(name, copy)
+    ]
+    if left:
+        count = "the image" if len(left) == 1 else f"{len(left)} images"
+        page.left_out.append(f"{count} of {entry.told()}")
 
 
 def _neighbours(page: Embedded, layer: int) -> Iterator[tuple[PageMap, int]]:

@@ -1,4 +1,4 @@
-"""What an exported page is made of: its maps, the axes they share, and deflated arrays.
+"""What an exported page is made of: its maps, their axes and images, and deflated arrays.
 
 ``js/src/embedded.ts`` reads what is written here.
 """
@@ -16,8 +16,12 @@ import numpy as np
 
 from ..attention import Attention
 from ..codec import Packed
+from ..copies import Copy
 
 BLOB: Final = ('<script type="text/plain">', "</script>\n")
+
+NAME_CHARACTERS: Final = 40
+"""Longer names are cut in sentences."""
 
 
 @dataclass
@@ -50,6 +54,11 @@ class PageMap:
             "missing": self.missing(),
         }
 
+    def told(self) -> str:
+        """Return the map's name and step in words."""
+        name = self.name[:NAME_CHARACTERS]
+        return name if self.content["steps"] == 1 else f"step {self.step} of {name}"
+
     def here(self) -> str:
         """Return what of the map is in the page, in words; empty for nothing."""
         parts = [layers_text(self.layers)] if self.layers else []
@@ -69,11 +78,12 @@ class PageMap:
 
 @dataclass
 class Embedded:
-    """What a page holds: its maps, the axes they share, and deflated arrays in base64."""
+    """What a page holds: its maps, their axes and images, and deflated arrays in base64."""
 
     room: int
     """Bytes that are left."""
     axes: list[str] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
     maps: list[PageMap] = field(default_factory=list)
     blobs: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -99,6 +109,15 @@ class Embedded:
         self.room -= size
         self.blobs += texts
         return entry
+
+    def add_image(self, name: str, copy: Copy) -> bool:
+        """Take in a copy of an image; return whether there is room for it."""
+        fields = {"type": copy.type, "width": copy.width, "height": copy.height}
+        stored: Packed = {"dtype": "u1", "shape": [len(copy.data)], "data": copy.data}
+        added = self.add({"id": name, "fields": fields}, {"bytes": stored})
+        if added is not None:
+            self.images.append(added)
+        return added is not None
 
     def axis(self, described: dict[str, Any] | None) -> int | None:
         """Return the number of an axis among those of the page."""

@@ -1,6 +1,7 @@
 /** The kernel of an exported page: it answers from what the page holds. `export/page.py` writes what this reads. */
 
 import { decode, type Packed } from "./codec.ts";
+import { fitted, type Shape, type Shown, type ShownAxis } from "./fitted.ts";
 import { inflate } from "./inflate.ts";
 import type { Host } from "./model.ts";
 import { VERSION } from "./protocol.ts";
@@ -15,7 +16,6 @@ interface Stored {
 type Arrays<T> = Readonly<Record<string, T>>;
 type Fields = Readonly<Record<string, unknown>>;
 type Span = readonly [start: number, stop: number];
-type Shape = readonly [layers: number, heads: number, queries: number, keys: number];
 
 /** Weights as Python sends them unasked. */
 interface Block {
@@ -35,9 +35,11 @@ interface Answer {
   readonly held: boolean;
 }
 
-interface Axis {
-  readonly labels: readonly string[];
-  readonly words: unknown;
+/** A copy of an image, encoded. */
+interface PageImage {
+  readonly id: string;
+  readonly fields: Fields;
+  readonly arrays: Arrays<Stored>;
 }
 
 export interface PageMap {
@@ -46,6 +48,7 @@ export interface PageMap {
   /** What Python says of the map; axes are numbers of those of the page. */
   readonly content: Fields & {
     readonly shape: Shape;
+    readonly images: Fields;
     readonly queries: number;
     readonly keys: number | null;
   };
@@ -62,7 +65,8 @@ export interface Manifest {
   /** Size the page was made to stay below, in MB. */
   readonly limit: number;
   readonly state: Fields;
-  readonly axes: readonly Axis[];
+  readonly axes: readonly ShownAxis[];
+  readonly images: readonly PageImage[];
   /** The map shown comes first. */
   readonly maps: readonly PageMap[];
 }
@@ -187,6 +191,7 @@ export class EmbeddedHost implements Host {
     const state = { ...fitted(this.#values, content as unknown as Shown), map: map.name, step: map.step };
     const first = map.blocks.find(({ layers }) => holds(layers, state.layer));
     const block = first ? await this.#block(first, content.revision) : {};
+    const images = await this.#images(Object.keys(map.content.images));
     const traits = Object.fromEntries(
       await Promise.all(
         map.answers
@@ -203,7 +208,7 @@ export class EmbeddedHost implements Host {
     this.#layer = state.layer;
     this.#revision = content.revision;
     const nothing = { _thumbnails: {}, _region: {}, _edges: {}, _rows: {} };
-    this.#put({ ...state, _content: content, _block: block, ...nothing, ...traits });
+    this.#put({ ...state, _content: content, _block: block, _images: images, ...nothing, ...traits });
   }
 
   async #showLayer(): Promise<void> {
@@ -220,6 +225,15 @@ export class EmbeddedHost implements Host {
   async #block({ layers, queries, full, arrays }: Block, revision = this.#revision): Promise<Fields> {
     const weights = await this.#array(arrays.weights as Stored);
     return { revision, layers, queries, full, weights };
+  }
+
+  async #images(ids: readonly string[]): Promise<Fields> {
+    const images = ids.map(async (id) => {
+      const held = this.#manifest.images.find((image) => image.id === id);
+      const bytes = held && (await this.#array(held.arrays.bytes as Stored));
+      return [id, held && bytes ? { ...held.fields, data: bytes.data } : null] as const;
+    });
+    return Object.fromEntries(await Promise.all(images));
   }
 
   // --- what is asked for ------------------------------------------------------------------------
@@ -347,32 +361,6 @@ export class EmbeddedHost implements Host {
       (callback as (...given: unknown[]) => void)(...args);
     }
   }
-}
-
-interface Shown {
-  readonly shape: Shape;
-  readonly kind: string;
-  readonly queries: Axis;
-  readonly keys: Axis | null;
-}
-
-/** The state as Python makes it fit another map. */
-function fitted(state: Fields, { shape, kind, queries: axis, keys: other }: Shown) {
-  const [layers, heads, queries, keys] = shape;
-  const below = (positions: unknown, count: number) =>
-    ((positions ?? []) as number[]).filter((position) => position < count);
-  const window = state.window as readonly number[] | null;
-  const [top = 0, bottom = 0, left = 0, right = 0] = window ?? [];
-  const inside = window && top < queries && left < keys;
-  return {
-    layer: Math.max(0, Math.min(Number(state.layer), layers - 1)),
-    heads: state.heads === null ? null : below(state.heads, heads),
-    pinned_queries: below(state.pinned_queries, queries),
-    pinned_keys: below(state.pinned_keys, keys),
-    links: ((state.links ?? []) as [number, number][]).filter(([q, k]) => q < queries && k < keys),
-    words: state.words === true && kind !== "score" && (axis.words ?? other?.words ?? null) !== null,
-    window: inside ? [top, Math.min(bottom, queries), left, Math.min(right, keys)] : null,
-  };
 }
 
 const holds = ([start, stop]: Span, position: number): boolean => start <= position && position < stop;

@@ -1,0 +1,47 @@
+/** The state as Python makes it fit another map (`WidgetState._fit_state`), for pages without Python. */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export type Shape = readonly [layers: number, heads: number, queries: number, keys: number];
+
+export interface ShownAxis {
+  readonly labels: readonly string[];
+  readonly parts: readonly unknown[];
+  readonly words: unknown;
+}
+
+/** What of a map its state must fit. */
+export interface Shown {
+  readonly shape: Shape;
+  readonly kind: string;
+  readonly queries: ShownAxis;
+  readonly keys: ShownAxis | null;
+}
+
+/** With more tokens on either side, maps are first shown as a matrix. */
+const MATRIX_ABOVE = 2048;
+
+export function fitted(state: Fields, { shape, kind, queries: axis, keys: other }: Shown) {
+  const [layers, heads, queries, keys] = shape;
+  const below = (positions: unknown, count: number) =>
+    ((positions ?? []) as number[]).filter((position) => position < count);
+  const window = state.window as readonly number[] | null;
+  const [top = 0, bottom = 0, left = 0, right = 0] = window ?? [];
+  const inside = window && top < queries && left < keys;
+  const hasPlaces = axis.parts.length + (other?.parts.length ?? 0) > 0;
+  const suiting = Math.max(queries, keys) > MATRIX_ABOVE ? "matrix" : "lines";
+  const view = state.view === "overlay" && !hasPlaces ? suiting : state.view;
+  const beside = state.beside === "overlay" && !hasPlaces ? null : state.beside;
+  return {
+    view,
+    beside: beside === view ? null : beside,
+    layer: Math.max(0, Math.min(Number(state.layer), layers - 1)),
+    heads: state.heads === null ? null : below(state.heads, heads),
+    pinned_queries: below(state.pinned_queries, queries),
+    pinned_keys: below(state.pinned_keys, keys),
+    aside: below(state.aside, keys),
+    links: ((state.links ?? []) as [number, number][]).filter(([q, k]) => q < queries && k < keys),
+    words: state.words === true && kind !== "score" && (axis.words ?? other?.words ?? null) !== null,
+    window: inside ? [top, Math.min(bottom, queries), left, Math.min(right, keys)] : null,
+  };
+}
