@@ -2,16 +2,16 @@
 
 import type { Content } from "../content.ts";
 import { h, set, setText } from "../dom.ts";
+import { INK } from "../export/compose.ts";
 import type { Rgb } from "../lines/scene.ts";
 import { paintRamp } from "../matrix/draw.ts";
 import { paintSwatch, rampNumbers, SCALES, show, swatch } from "../matrix/legend.ts";
 import { headsText } from "../matrix/telling.ts";
 import type { State } from "../model.ts";
 import { MISSING, packed } from "../scale/codes.ts";
-import { type Anchors, MARKS } from "../scale/colormap.ts";
+import { type Anchors, colourAt, MARKS } from "../scale/colormap.ts";
 import type { Side } from "../store.ts";
 import type { Theme } from "../theme.ts";
-import { heatColour } from "./heat.ts";
 
 const RAMP = { width: 132, height: 9 };
 /** What stands for a picture under a veil. */
@@ -56,24 +56,26 @@ export class OverlayLegend {
   }
 
   update(input: OverlayLegendInput): void {
-    const { content, state, heads, other, signed, anchors, missing, theme } = input;
+    const { content, state, heads, other, anchors, missing, theme } = input;
     const { paint, opacity, combine } = state;
     const text = scaleText(input);
     setText(this.#scale, text);
     set(this.#ramp, "aria-label", text);
     const ramped = paint === "heat" || paint === "dim";
     set(this.#ramps, "hidden", !ramped);
+    const { surface } = INK[theme];
     const dimmed = (share: number): Rgb => {
-      const grey = PICTURE + ((theme === "light" ? 255 : 0) - PICTURE) * opacity * (1 - share);
-      return [grey, grey, grey];
+      const channel = (at: 0 | 1 | 2) => PICTURE + (surface[at] - PICTURE) * opacity * (1 - share);
+      return [channel(0), channel(1), channel(2)];
     };
-    const coloured = (share: number) =>
-      signed
-        ? heatColour({ anchors, signed }, Math.abs(2 * share - 1), share < 0.5)
-        : heatColour(input, share);
-    const painted = JSON.stringify([paint, opacity, signed, anchors, theme]);
+    const painted = JSON.stringify([paint, opacity, anchors, theme]);
     if (ramped && painted !== this.#painted) {
-      paintRamp(this.#ramp, paint === "dim" ? dimmed : coloured, RAMP.width, RAMP.height);
+      paintRamp(
+        this.#ramp,
+        paint === "dim" ? dimmed : (share) => colourAt(anchors, share),
+        RAMP.width,
+        RAMP.height,
+      );
       this.#painted = painted;
     }
     const of = combine === "each" && heads.length > 1 ? "" : headsText(heads, combine).slice(2, -1);

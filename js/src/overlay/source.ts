@@ -165,7 +165,7 @@ export class Source {
 
   /** Ask for what lies next to a focus. */
   prefetch(focus: Focus | null): void {
-    const content = this.#content;
+    const { content } = this;
     if (!content || !focus || this.#whole || !this.#model.canSend || focus.positions.length !== 1) return;
     const [position = 0] = focus.positions;
     const part = partAt(focus.side === "query" ? content.queries : content.keys, position);
