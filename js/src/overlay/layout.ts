@@ -164,6 +164,10 @@ function patchAt(panel: Panel, side: Side, x: number, y: number): number | undef
   return undefined;
 }
 
+/** Whether a patch of either side lies at a place in original pixels. */
+export const hasPatch = (panel: Panel, x: number, y: number): boolean =>
+  patchAt(panel, "key", x, y) !== undefined || patchAt(panel, "query", x, y) !== undefined;
+
 const of = (panel: Panel, side: Side) => panel.parts.filter((one) => one.side === side);
 const holds = ([left, top, right, bottom]: Rect, x: number, y: number) =>
   x >= left && x < right && y >= top && y < bottom;
