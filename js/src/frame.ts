@@ -191,7 +191,10 @@ class Frame {
         told.status = "ready";
         this.#painted();
       },
-      hovered: (hovered) => this.#hover(hovered),
+      hovered: (hovered) => {
+        this.#hover(hovered);
+        for (const seat of this.#seats) if (seat.name !== name) seat.view.point?.(hovered);
+      },
       get lastView() {
         return lastView();
       },

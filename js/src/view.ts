@@ -40,6 +40,8 @@ export interface View {
   refresh(): void;
   /** Larger (1) or smaller (−1): text or cells. */
   zoom(direction: 1 | -1): void;
+  /** Another view on screen points at this, or no longer at anything. */
+  point?(hovered: Hovered | null): void;
   /** What is on screen, for exports; null where nothing is. */
   still(): Part | null;
   /** The weights on screen, one row each. */

@@ -9,9 +9,11 @@ import type { Side } from "../store.ts";
 /** More boxes than this are left to their pictures. */
 const MOST_BOXES = 200;
 
+const NO_UNITS: Units = { count: 0, labels: [], special: [], starts: Uint32Array.of(0) };
+
 export class Words extends TokenColumn {
   readonly row: HTMLElement;
-  readonly #heading = h("span", { class: "heading" });
+  readonly #heading = h("span", { class: "words-name" });
   #at = new Map<number, number>();
 
   constructor(side: Side) {
@@ -24,9 +26,10 @@ export class Words extends TokenColumn {
     return this.units?.count ?? 0;
   }
 
-  setAxis(axis: Axis, shared: boolean): void {
-    const units = chipsOf(axis);
-    this.setUnits(units, (at) => axis.exact.get(units.starts[at] as number) ?? units.labels[at] ?? "");
+  /** Show the words of an axis, or none. */
+  setAxis(axis: Axis | undefined, shared: boolean): void {
+    const units = axis ? chipsOf(axis) : NO_UNITS;
+    this.setUnits(units, (at) => axis?.exact.get(units.starts[at] as number) ?? units.labels[at] ?? "");
     this.keep(units, units.labels.keys());
     this.#at = new Map(units.labels.map((_, at) => [units.starts[at] as number, at]));
     for (const [at, token] of this.tokens) {
@@ -37,13 +40,16 @@ export class Words extends TokenColumn {
     set(this.row, "hidden", units.count === 0);
   }
 
-  /** The chip of a token of the axis. */
-  chipOf(token: number): number | undefined {
-    return this.#at.get(token);
+  get labels(): readonly string[] {
+    return this.units?.labels ?? [];
   }
 
   tokenOf(chip: number): number {
     return this.units?.starts[chip] ?? 0;
+  }
+
+  get tokensShown(): Iterable<number> {
+    return this.#at.keys();
   }
 
   /** Tokens to step through: all but the special ones. */
@@ -54,6 +60,16 @@ export class Words extends TokenColumn {
   /** Numbers over the axis as numbers over the chips. */
   pick(values: ArrayLike<number>): Float32Array {
     return Float32Array.from({ length: this.count }, (_, at) => values[this.tokenOf(at)] ?? 0);
+  }
+
+  /** Scroll the list, and nothing around it, to a token. */
+  reveal(token: number): void {
+    const chip = this.tokens.get(this.#at.get(token) ?? -1);
+    if (!chip) return;
+    const { element } = this;
+    const most = chip.offsetTop;
+    const least = most + chip.offsetHeight - element.clientHeight;
+    element.scrollTop = Math.max(least, Math.min(most, element.scrollTop));
   }
 
   chips(tokens: readonly number[]): ReadonlySet<number> {

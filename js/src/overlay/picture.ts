@@ -1,0 +1,100 @@
+/** One picture on screen: itself, the weights and the marks on canvases above each other. */
+
+import { cssColour, h, set, setText } from "../dom.ts";
+import type { Rgb } from "../lines/scene.ts";
+import { occupy, ratioNow } from "../matrix/draw.ts";
+import type { Side } from "../store.ts";
+import type { Theme } from "../theme.ts";
+import type { Look, Placed } from "./layout.ts";
+import { type Heat, type Marks, type Paint, paintHeat, paintMarks, paintPicture } from "./paint.ts";
+import type { Panel } from "./panels.ts";
+
+export interface Cursor {
+  readonly side: Side;
+  readonly position: number;
+}
+
+export class Picture {
+  readonly element: HTMLElement;
+  readonly #base = h("canvas", { class: "base" });
+  readonly #heat = h("canvas", { class: "heat" });
+  readonly #marks = h("canvas", { class: "overlay" });
+  readonly #name = h("div", { class: "head-name", "aria-hidden": "true" });
+  readonly #note = h("div", { class: "note" });
+  #key = "";
+  #paint: Paint | undefined;
+  place: Placed = { panel: 0, head: -1, x: 0, y: 0, width: 1, height: 1 };
+
+  constructor() {
+    this.element = h(
+      "div",
+      { class: "picture", role: "application", tabindex: 0, "aria-roledescription": "picture with weights" },
+      this.#name,
+      this.#base,
+      this.#heat,
+      this.#marks,
+      this.#note,
+    );
+  }
+
+  /** Put it in its place; returns whether the picture itself was drawn anew. */
+  draw(
+    place: Placed,
+    panel: Panel,
+    look: Look,
+    source: CanvasImageSource | undefined,
+    theme: Theme,
+    name: { readonly text: string; readonly colour: Rgb } | undefined,
+    note: string,
+  ): boolean {
+    this.place = place;
+    setText(this.#note, note);
+    setText(this.#name, name?.text ?? "");
+    if (name) this.#name.style.setProperty("--head", cssColour(name.colour));
+    const ratio = ratioNow();
+    const { x, y, width, height } = place;
+    Object.assign(this.element.style, {
+      left: `${x}px`,
+      top: `${y}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+    });
+    set(this.element, "data-zoomed", look.zoom > 1);
+    const key = JSON.stringify([width, height, ratio, look, theme, panel.image, source !== undefined]);
+    const font = getComputedStyle(this.element).fontFamily;
+    this.#paint = { panel, look, place: { width, height }, ratio, theme, font };
+    if (key === this.#key) return false;
+    this.#key = key;
+    for (const canvas of [this.#base, this.#heat, this.#marks])
+      occupy(canvas, { x: 0, y: 0, width, height }, ratio);
+    this.#on(this.#base, (context, paint) => paintPicture(context, paint, source));
+    return true;
+  }
+
+  forget(): void {
+    this.#key = "";
+  }
+
+  heat(heat: Heat | undefined): void {
+    this.#on(this.#heat, (context, paint) => heat && paintHeat(context, paint, heat));
+  }
+
+  marks(marks: Marks): void {
+    this.#on(this.#marks, (context, paint) => paintMarks(context, paint, marks));
+  }
+
+  tell(cursor: Cursor | undefined, label: string): void {
+    set(this.element, "data-side", cursor?.side ?? null);
+    set(this.element, "data-index", cursor?.position ?? null);
+    set(this.element, "data-cursor", cursor?.position ?? null);
+    set(this.element, "aria-label", label);
+  }
+
+  #on(canvas: HTMLCanvasElement, paint: (context: CanvasRenderingContext2D, paint: Paint) => void): void {
+    const context = canvas.getContext("2d");
+    if (!context || !this.#paint) return;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    paint(context, this.#paint);
+  }
+}

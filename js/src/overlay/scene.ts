@@ -1,0 +1,260 @@
+/** What the overlay paints: pictures, the weights on them, marks over them, and the account beside them. */
+
+import { h, set, setText } from "../dom.ts";
+import { INK } from "../export/compose.ts";
+import type { State } from "../model.ts";
+import { type Anchors, anchorsOf } from "../scale/colormap.ts";
+import { headColour } from "../scale/palette.ts";
+import { formatWeight } from "../scale/scale.ts";
+import type { Side, Store } from "../store.ts";
+import type { Theme } from "../theme.ts";
+import * as lay from "./layout.ts";
+import { OverlayLegend } from "./legend.ts";
+import type { Marked, Marks } from "./paint.ts";
+import type { AccountPanel } from "./panel.ts";
+import { type Panel, type Rect, rectOf } from "./panels.ts";
+import { type Cursor, Picture } from "./picture.ts";
+import { type Focus, otherSide, type Shown, type Source } from "./source.ts";
+
+/** From this width on the account stands beside the pictures, in a column of its own. */
+const BESIDE = 560;
+const ACCOUNT_WIDTH = 216;
+const GAP = 20;
+const HEIGHT = 400;
+const MANY_HEIGHT = 560;
+/** Boxes have their labels written on them as long as there are few. */
+const FEW_BOXES = 12;
+const STRONG = 0.35;
+
+export interface SceneInput {
+  readonly source: Source;
+  readonly state: State;
+  readonly theme: Theme;
+  readonly width: number;
+}
+
+/** What is zoomed stays so while other views are looked at. */
+const looks = new WeakMap<Store, Map<string, lay.Look>>();
+
+export class Scene {
+  readonly element: HTMLElement;
+  /** One a panel and head. */
+  pictures: readonly Picture[] = [];
+  readonly #store: Store;
+  readonly #account: AccountPanel;
+  readonly #made: (picture: Picture) => void;
+  readonly #pool: Picture[] = [];
+  readonly #area = h("div", { class: "pictures" });
+  readonly #message = h("div", { class: "message", hidden: true });
+  readonly #legend = new OverlayLegend();
+  readonly #looks: Map<string, lay.Look>;
+
+  constructor(store: Store, account: AccountPanel, made: (picture: Picture) => void) {
+    this.#store = store;
+    this.#account = account;
+    this.#made = made;
+    this.#looks = looks.get(store) ?? new Map();
+    looks.set(store, this.#looks);
+    this.element = h("div", { class: "overlay-body" }, this.#area, account.element, this.#message);
+  }
+
+  get legend(): HTMLElement {
+    return this.#legend.element;
+  }
+
+  /** Whether all of every picture is in sight. */
+  get whole(): boolean {
+    return [...this.#looks.values()].every(({ zoom }) => zoom <= 1);
+  }
+
+  look(panel: Panel): lay.Look {
+    return lay.clamped(panel, this.#looks.get(String(panel.extent)) ?? lay.whole(panel));
+  }
+
+  show(panel: Panel, look: lay.Look): void {
+    this.#looks.set(String(panel.extent), look);
+  }
+
+  showWhole(): void {
+    this.#looks.clear();
+  }
+
+  forget(): void {
+    for (const picture of this.#pool) picture.forget();
+  }
+
+  /** Place and paint the pictures themselves; "waiting" while one of them is on its way. */
+  draw({ source, state, theme, width }: SceneInput): "waiting" | "painted" | "same" {
+    const { panels, heads } = source;
+    const beside = width >= BESIDE;
+    const many = state.combine === "each" && heads.length > 1;
+    const most = state.height ?? (many ? MANY_HEIGHT : HEIGHT);
+    const room = Math.floor(beside ? width - ACCOUNT_WIDTH - GAP : width);
+    const { places, height } = lay.arrange(panels, many ? heads.length : 1, room, most);
+    const wide = Math.max(1, ...places.map((place) => place.x + place.width));
+    Object.assign(this.#area.style, { width: `${wide}px`, height: `${Math.min(height, most)}px` });
+    set(this.#area, "data-scrolls", height > most + 1);
+    set(this.element, "data-beside", beside);
+    while (this.#pool.length < places.length) {
+      const picture = new Picture();
+      this.#pool.push(picture);
+      this.#made(picture);
+    }
+    this.pictures = this.#pool.slice(0, places.length);
+    this.#area.replaceChildren(...this.pictures.map(({ element }) => element));
+    let [painted, waiting] = [false, false];
+    this.pictures.forEach((picture, at) => {
+      const place = places[at] as lay.Placed;
+      const panel = panels[place.panel] as Panel;
+      const held = panel.image === null ? undefined : this.#store.pictures.get(panel.image);
+      const head = heads[place.head];
+      waiting ||= panel.image !== null && !held?.source && held?.failed === undefined;
+      const name = head === undefined ? undefined : { text: `head ${head}`, colour: headColour(head, theme) };
+      const look = this.look(panel);
+      painted = picture.draw(place, panel, look, held?.source, theme, name, held?.failed ?? "") || painted;
+    });
+    this.#tell(source);
+    return waiting ? "waiting" : painted ? "painted" : "same";
+  }
+
+  /** Paint the weights of a focus, and mark what is stressed. Pictures stay as they are. */
+  drawFocus(input: SceneInput, focus: Focus | null, hover: Cursor | null): void {
+    const { source, state, theme } = input;
+    const { content } = source;
+    if (!content) return;
+    const shown = source.shown(focus);
+    const resting = source.focus(null);
+    const anchors = anchorsOf(
+      state.colormap === "auto" && !source.signed ? "inferno" : state.colormap,
+      source.signed,
+      theme,
+    );
+    let painted = shown;
+    for (const picture of this.pictures) {
+      const panel = source.panels[picture.place.panel] as Panel;
+      const lies = (side: Side) => panel.parts.some((part) => part.side === side);
+      // A patch that only words attend to paints no picture: what is pinned stays.
+      const drawn = focus && !lies(otherSide(focus.side)) ? source.shown(resting) : shown;
+      if (drawn && lies(drawn.other)) painted = drawn;
+      const row = Math.max(0, picture.place.head);
+      picture.heat(drawn && heatOf(source, state, drawn, row, anchors));
+      picture.marks(this.#marks(input, panel, focus, hover, drawn, row));
+    }
+    this.#tellAccount(source, state, shown);
+    this.#legend.update({
+      content,
+      state,
+      heads: source.heads,
+      other: painted?.other ?? "key",
+      signed: source.signed,
+      full: source.fullOf(otherSide(painted?.other ?? "key")),
+      complete: source.complete,
+      anchors,
+      missing: painted?.rows.some((values) => values.some(Number.isNaN)) ?? false,
+      theme,
+    });
+  }
+
+  #marks(
+    { source, state, theme }: SceneInput,
+    panel: Panel,
+    focus: Focus | null,
+    hover: Cursor | null,
+    shown: Shown | undefined,
+    row: number,
+  ): Marks {
+    const pinned = pinsOf(state);
+    const weights = shown?.rows[row];
+    const strength = shown && source.strength(shown, row);
+    const boxes = panel.parts.flatMap(({ side, part }) => {
+      if (part.kind !== "boxes") return [];
+      const labels = (side === "query" ? source.content?.queries : source.content?.keys)?.labels ?? [];
+      const few = part.stop - part.start <= FEW_BOXES;
+      return Array.from({ length: part.stop - part.start }, (_, at) => {
+        const position = part.start + at;
+        const stressed = [...pinned, { side: hover?.side, positions: [hover?.position] }].some(
+          (mark) => mark.side === side && mark.positions.includes(position),
+        );
+        const strong = shown?.other === side && (strength?.(weights?.[position] ?? 0) ?? 0) > STRONG;
+        const label = few || stressed || strong ? (labels[position] ?? null) : null;
+        return { side, position, label, colour: INK[theme].accent };
+      });
+    });
+    const strongest = shown && shown.rows.length === 1 ? shown.account.strongest : -1;
+    const notes =
+      focus?.side === "query" && shown
+        ? state.pinned_keys.map((position) => ({
+            side: "key" as const,
+            position,
+            text: formatWeight(weights?.[position] ?? NaN),
+          }))
+        : [];
+    return {
+      focus,
+      pinned,
+      hover: hover && { side: hover.side, positions: [hover.position] },
+      boxes,
+      strongest: strongest < 0 || !shown ? null : { side: shown.other, positions: [strongest] },
+      notes,
+    };
+  }
+
+  #tellAccount(source: Source, state: State, shown: Shown | undefined): void {
+    const strongest = shown?.account.strongest ?? -1;
+    const labels = (shown?.other === "query" ? source.content?.queries : source.content?.keys)?.labels ?? [];
+    const weight = shown && Math.max(0, ...shown.mosts);
+    const boxes = source.panels.some(({ parts }) =>
+      parts.some(({ side, part }) => side === shown?.other && part.kind === "boxes"),
+    );
+    const count = source.sinks().filter((key) => !source.apart.key.has(key)).length;
+    this.#account.update({
+      account: shown?.account,
+      strongest:
+        strongest < 0 || weight === undefined ? undefined : { where: labels[strongest] ?? "", weight },
+      places: boxes ? "boxes" : "patches",
+      sums: source.content?.kind === "weight" && shown?.other === "key",
+      sinks: shown && shown.sinks > 0 && count > 0 ? { count, share: shown.sinks } : undefined,
+      aside: state.aside.length > 0 && state.special !== "show",
+    });
+  }
+
+  #tell({ content, panels, heads }: Source): void {
+    const text = !content
+      ? ""
+      : heads.length === 0
+        ? "No head is shown: choose heads above."
+        : panels.length === 0
+          ? "This map has no patches or boxes: look at it as lines or as a matrix."
+          : "";
+    set(this.#message, "hidden", text === "");
+    setText(this.#message, text);
+    set(this.element, "data-empty", text !== "");
+  }
+}
+
+const heatOf = (source: Source, state: State, shown: Shown, row: number, anchors: Anchors) => ({
+  side: shown.other,
+  values: shown.rows[row] as Float32Array,
+  strength: source.strength(shown, row),
+  anchors,
+  signed: source.signed,
+  opacity: state.opacity,
+  interpolation: state.interpolation,
+  paint: state.paint,
+  contours: state.contours,
+  aside: [...source.apart[shown.other]],
+});
+
+export const pinsOf = ({ pinned_queries, pinned_keys }: State): readonly Marked[] => [
+  { side: "query", positions: pinned_queries },
+  { side: "key", positions: pinned_keys },
+];
+
+/** Where a position lies on a panel. */
+export function rectOn(panel: Panel, { side, position }: Cursor): Rect | undefined {
+  for (const one of panel.parts) {
+    const rect = one.side === side ? rectOf(one.part, position) : undefined;
+    if (rect) return rect;
+  }
+  return undefined;
+}
