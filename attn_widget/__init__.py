@@ -1,6 +1,7 @@
 """See what a model attends to."""
 
 from . import evidence as evidence
+from . import layouts as layouts
 from . import methods as methods
 from . import samples as samples
 from .attention import Attention as Attention
