@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { plain } from "../src/lines/reading.ts";
 import { Model, type State } from "../src/model.ts";
-import { scaleText } from "../src/overlay/legend.ts";
+import { hatchesOf, scaleText } from "../src/overlay/legend.ts";
 import { overlayRows } from "../src/overlay/rows.ts";
 import { type Focus, type Shown, Source } from "../src/overlay/source.ts";
 import { hoveredAt, tell } from "../src/overlay/telling.ts";
@@ -438,7 +438,7 @@ describe("reports", () => {
     const text = (more: Partial<State> = {}, complete = true, full = 0.455) => {
       const { content } = source;
       if (!content) throw new Error("no content");
-      return scaleText({ content, state: { ...model.state, ...more }, signed: false, full, complete });
+      return scaleText(content, { ...model.state, ...more }, false, full, complete);
     };
     expect(text()).toBe("weight 0 – 0.455, absolute · nearest");
     expect(text({ interpolation: "bilinear", scale: "sqrt" })).toBe(
@@ -449,5 +449,27 @@ describe("reports", () => {
       "weight 0 – ≥ 10×, times uniform attention · nearest",
     );
     expect(text({ paint: "contours" })).toBe("lines enclose 50 %, 90 % of the weight on the image");
+  });
+
+  it("say in the legend which hatchings there are", () => {
+    const NONE = new Set<number>();
+    const found = (grid: object, apart: ReadonlySet<number> = NONE, rows: readonly Float32Array[] = []) => {
+      const { source } = make({ weights: attention(1, 10, 10), queries: grid, keys: null });
+      return [...hatchesOf(source.panels, source.roles.key, apart, rows)];
+    };
+    expect(found(patches(3, 3))).toEqual([]);
+    expect(found(patches(3, 3, -20))).toEqual(["unseen"]);
+    expect(found(patches(3, 3, 20))).toEqual(["padding"]);
+    expect(found(patches(3, 3, -20, null))).toEqual([]);
+    expect(found(patches(3, 3), new Set([0]))).toEqual([]);
+    expect(found(patches(3, 3), new Set([0, 4]))).toEqual(["aside"]);
+    const row = Float32Array.of(NaN, 0.5, 0.5, 0, 0, 0, 0, 0, 0, 0);
+    expect(found(patches(3, 3), NONE, [row])).toEqual([]);
+    expect(found(patches(3, 3), NONE, [row, row.map((weight) => 1 / weight)])).toEqual(["infinite"]);
+    expect(found(patches(3, 3), new Set([4]), [row.fill(NaN, 4, 5)])).toEqual(["aside"]);
+    expect(found(patches(3, 3), NONE, [row])).toEqual(["missing"]);
+    const [grid] = patches(3, 3).parts;
+    const order = [0, 1, 2, 3, 4, 5, 6, 7, -1];
+    expect(found({ ...patches(3, 3), parts: [{ ...grid, order }] })).toEqual(["unseen"]);
   });
 });

@@ -178,7 +178,7 @@ export function swatch(text: string): { element: HTMLElement; canvas: HTMLCanvas
   return { element: h("span", { hidden: true }, canvas, text), canvas };
 }
 
-export function paintSwatch(canvas: HTMLCanvasElement, code: number, table: Uint32Array, theme: Theme): void {
+function paintSwatch(canvas: HTMLCanvasElement, code: number, table: Uint32Array, theme: Theme): void {
   const ratio = ratioNow();
   const [width, height] = [Math.round(16 * ratio), Math.round(10 * ratio)];
   canvas.width = width;
