@@ -232,14 +232,16 @@ export class Source {
     if (!found) return undefined;
     const { side, before, drawn, at } = found;
     const other = otherSide(side);
-    const [plain, rows] = [joined(before, side, at), joined(drawn, side, at)];
     const [roles, apart] = [this.#roles[other], this.#apart[other]];
+    const rows = joined(drawn, side, at);
+    const plain = before === drawn && apart.size === 0 ? rows : joined(before, side, at);
     if (side === "key") for (const row of rows) for (const query of apart) row[query] = 0;
     const mosts = rows.map((row) => mostOf(row, roles));
     this.#full[side] = this.#whole ? this.fullOf(side) : Math.max(this.#full[side] ?? 0, ...mosts);
     const labels = (other === "query" ? content.queries : content.keys).labels;
     const row = merged(plain);
-    const account = accountOf(row, merged(rows), roles, labels, apart);
+    const painted = plain === rows ? row : merged(rows);
+    const account = accountOf(row, painted, roles, labels, apart);
     const sinks = side === "query" ? this.sinks().filter((key) => !apart.has(key)) : [];
     return {
       heads: combine === "each" || heads.length === 1 ? heads : [-1],
@@ -308,6 +310,12 @@ function joined(
 ): Float32Array[] {
   const [length, step, from] = side === "query" ? [keys, 1, keys] : [queries, keys, 1];
   return Array.from({ length: heads }, (_, head) => {
+    const [only] = at;
+    if (at.length === 1 && only !== undefined) {
+      const first = head * queries * keys + only * from;
+      if (step === 1) return values.slice(first, first + length);
+      return Float32Array.from({ length }, (_, other) => values[first + other * step] as number);
+    }
     const sums = new Float64Array(length);
     const counts = new Float64Array(length);
     for (const position of at) {
