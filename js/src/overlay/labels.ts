@@ -4,9 +4,10 @@ import { INK } from "../export/compose.ts";
 import type { Rgb } from "../lines/scene.ts";
 import { css } from "../matrix/draw.ts";
 import { formatWeight } from "../scale/scale.ts";
+import { HALO as BLACK, type Paint, LINE as WHITE } from "./ground.ts";
 import { type Heat, LEAST_STRENGTH } from "./heat.ts";
 import { toScreen } from "./layout.ts";
-import type { Marks, Paint } from "./paint.ts";
+import type { Marks } from "./paint.ts";
 import { type Rect, rectOf } from "./panels.ts";
 
 export interface Label {
@@ -26,8 +27,6 @@ export interface Label {
 const ROOM = { width: 34, height: 16 };
 /** While all of a picture is in sight only cells of at least this strength are numbered. */
 const STRONG = 0.25;
-const WHITE: Rgb = [255, 255, 255];
-const BLACK: Rgb = [20, 20, 24];
 const SIZE = 11;
 
 const screenRect = ({ place, panel, look }: Paint, [left, top, right, bottom]: Rect): Rect => [
