@@ -42,8 +42,8 @@ def llava_next(
         count: Length of the real axis.
 
     Raises:
-        ValueError: If the size of the original image is not known, or ``count`` is not the
-            number of positions.
+        ValueError: If the size of the original image is not known, the image is too narrow for
+            a patch, or ``count`` is not the number of positions.
     """
     whole = original(image, width, height).known()
     side = tile // patch
@@ -61,6 +61,11 @@ def llava_next(
         kept = int(round(whole.width * (rows / whole.height), 7))
         cut, cell = (cols - kept) // 2, (right - left) / cols
         cols, left, right = cols - 2 * cut, left + cut * cell, right - cut * cell
+    if not (rows > 0 and cols > 0):
+        raise ValueError(
+            f"an image {whole.width} wide and {whole.height} high is too narrow: no row or column "
+            "of patches lies on it"
+        )
     order = newline_order(rows, cols)
     segments: list[Segment] = [
         whole.patches(side, side, whole.whole, name="overview"),
