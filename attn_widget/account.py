@@ -70,8 +70,8 @@ def rows_of_focus(
     """Return the weights of the other side that some positions have, as painted and as they were.
 
     Several queries are averaged, several keys summed up, as in merged words; missing weights (NaN)
-    are left out of both, and a weight that all lack is NaN. The rows of special queries stay where
-    queries are in focus: their weights are what is asked for.
+    are left out of both, and a weight that all lack is NaN. Special queries are hidden only where
+    keys are in focus: else their weights are what is asked for.
 
     Args:
         weights: ``(H, Q, K)``, the shown heads of a layer.
@@ -86,9 +86,12 @@ def rows_of_focus(
         Twice ``(H or 1, K)`` for queries, ``(H or 1, Q)`` for keys.
     """
     merged = combine_heads(weights, combine)
-    hidden = () if side == "query" else query_special
-    drawn, _ = apply_special(merged, special, hidden, key_special)
-    return _joined(drawn, side, positions), _joined(merged, side, positions)
+    drawn, _ = apply_special(merged, special, (), key_special)
+    painted = _joined(drawn, side, positions)
+    if side == "key" and special != "show":
+        painted = painted.copy()
+        painted[:, list(query_special)] = 0
+    return painted, _joined(merged, side, positions)
 
 
 def _joined(weights: Values, side: Side, positions: Sequence[int]) -> Values:

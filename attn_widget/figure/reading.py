@@ -143,8 +143,9 @@ def sentence(
     *,
     many_heads: bool,
     combine: str,
+    how: str = "mean",
 ) -> list[Piece]:
-    """Return the joint attention of the tokens ``focus`` as a sentence in pieces."""
+    """Return the joint attention of the tokens ``focus``, a ``how`` of it, as a sentence in pieces."""
     present = np.flatnonzero(~np.isnan(joint.weights))
     order = present[np.argsort(-np.abs(joint.weights[present]), kind="stable")]
     pieces = [*_listed(focus), Piece(f" {_verb(of_query, len(focus))} ")]
@@ -165,7 +166,7 @@ def sentence(
         share = format_weight(float(joint.weights[rest].sum(dtype=np.float64)))
         pieces.append(Piece(f"; {len(rest)} more share {share}"))
     if len(focus) > 1:
-        pieces.append(Piece(f" (mean of {len(focus)})"))
+        pieces.append(Piece(f" ({how} of {len(focus)})"))
     return [piece for piece in pieces if piece.text]
 
 
