@@ -61,6 +61,44 @@ def test_labels_that_json_can_carry_are_kept() -> None:
         assert described([label])["queries"]["labels"] == [label]
 
 
+PHOTO = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+
+def test_places_are_told_with_their_images() -> None:
+    keys = aw.Axis(
+        [
+            aw.Tokens(["[CLS]"]),
+            aw.Patches(2, 3, image=PHOTO, region=(-4, 0, 40, 30)),
+            aw.Patches(1, 2),
+            aw.Boxes([[1, 2, 3, 4.5]], image=255 - PHOTO),
+        ]
+    )
+    content = described(["x"], keys)
+    first, second = content["images"]
+    assert content["images"] == {
+        first: {"width": 40, "height": 30},
+        second: {"width": 40, "height": 30},
+    }
+    assert content["queries"]["parts"] == []
+    assert content["keys"]["parts"] == [
+        {
+            "kind": "patches", "start": 1, "stop": 7, "image": first,
+            "rows": 2, "cols": 3, "region": [-4, 0, 40, 30], "order": None,
+        },
+        {
+            "kind": "patches", "start": 7, "stop": 9, "image": None,
+            "rows": 1, "cols": 2, "region": [0, 0, 2, 1], "order": None,
+        },
+        {"kind": "boxes", "start": 9, "stop": 10, "image": second, "boxes": [[1, 2, 3, 4.5]]},
+    ]  # fmt: skip
+
+
+def test_patches_in_another_order_are_told_with_their_cells() -> None:
+    content = described(["x"], aw.Patches(2, 2, order=[3, 1, -1, 0, 2]))
+    (part,) = content["keys"]["parts"]
+    assert (part["start"], part["stop"], part["order"]) == (0, 5, [3, 1, -1, 0, 2])
+
+
 def test_long_labels_are_cut() -> None:
     content = described(["x" * 10_000, "y" * 200])
     first, second = content["queries"]["labels"]
@@ -108,6 +146,11 @@ def test_room_is_what_content_leaves() -> None:
     assert block_room({}) >= protocol.LAYER_BYTES
     assert block_room({"a": "注" * 100}) == block_room({}) - len('{"a": ""}') - 300
     assert block_room({"a": "x" * 5_000_000}) == 0
+    assert block_room({}, {"a": {"data": b"x" * 300}, "b": None}) == block_room({}) - 300
+    assert block_room({"a": ""}, {"a": {"data": b"x" * 5_000_000}}) == 0
+    # A map that is sent whole has room beside its images.
+    images = {"a": {"data": bytes(protocol.IMAGES_BYTES)}}
+    assert block_room({"a": "x" * 90_000}, images) >= protocol.WHOLE_BYTES
 
 
 def test_module_has_room_in_the_first_message() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from attn_widget import copies, images
 from attn_widget.copies import Copy, images_of, page_copies, scaled
 from attn_widget.images import image_id, read_image
 from attn_widget.protocol import IMAGES_BYTES
+from wire import images as wire
 
 
 def noise(height: int, width: int, depth: int = 3, seed: int = 0) -> images.Image:
@@ -164,3 +167,31 @@ def test_images_of_axes_are_each_found_once() -> None:
     queries = aw.Axis([aw.Boxes([[0, 0, 4, 4]], image=second), aw.Patches(2, 1, image=first)])
     found = images_of(queries, keys)
     assert found == {image_id(second): second, image_id(first): first}
+
+
+class TestWire:
+    """The file by which the page's tests know copies: ``js/test/browser/pictures.test.ts``."""
+
+    HELD = json.loads(wire.FILE.read_text(encoding="utf-8"))
+
+    def test_the_file_holds_what_is_made(self) -> None:
+        made = wire.make()
+        assert [case["name"] for case in made] == [case["name"] for case in self.HELD]
+        for held, new in zip(self.HELD, made, strict=True):
+            for name in ("id", "sizes", "pixels", "tolerance"):
+                assert held[name] == new[name]
+            old, fresh = (
+                decoded(Copy(**{**case["copy"], "data": base64.b64decode(case["copy"]["data"])}))
+                for case in (held, new)
+            )
+            assert old.shape == fresh.shape
+            assert np.abs(old.astype(int) - fresh).max() <= held["tolerance"]
+
+    @pytest.mark.parametrize("case", HELD, ids=[case["name"] for case in HELD])
+    def test_copies_show_their_originals(self, case: dict[str, Any]) -> None:
+        copy = Copy(**{**case["copy"], "data": base64.b64decode(case["copy"]["data"])})
+        pixels = decoded(copy)
+        assert case["sizes"].keys() == {case["id"]}
+        for x, y, *colour in case["pixels"]:
+            found = pixels[int(y * copy.height), int(x * copy.width)]
+            assert np.abs(found.astype(int) - colour).max() <= case["tolerance"]

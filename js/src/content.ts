@@ -75,7 +75,7 @@ interface WireAxis {
   labels: string[];
   exact: Record<string, string>;
   special: number[];
-  parts?: AxisPart[];
+  parts: AxisPart[];
   words: Words | null;
 }
 
@@ -87,7 +87,7 @@ interface WireContent {
   name: string;
   kind: Kind;
   shape: [number, number, number, number];
-  images?: Record<string, ImageSize>;
+  images: Record<string, ImageSize>;
   queries: WireAxis;
   keys: WireAxis | null;
 }
@@ -110,7 +110,7 @@ export function readContent(model: Model): Content | undefined {
     kind: wire.kind,
     layers: wire.shape[0],
     heads: wire.shape[1],
-    images: wire.images ?? {},
+    images: wire.images,
     queries,
     keys: wire.keys ? readAxis(wire.keys) : queries,
   };
@@ -121,7 +121,7 @@ function readAxis({ labels, exact, special, parts, words }: WireAxis): Axis {
     labels,
     exact: new Map(Object.entries(exact).map(([index, label]) => [Number(index), label])),
     special,
-    parts: parts ?? [],
+    parts,
     words,
   };
 }

@@ -32,9 +32,13 @@ interface Of {
   readonly answers?: (blobs: Blobs) => PageMap["answers"];
   readonly state?: object;
   readonly more?: (blobs: Blobs) => PageMap[];
+  readonly parts?: readonly unknown[];
+  readonly images?: PageMap["content"]["images"];
+  readonly copies?: (blobs: Blobs) => Manifest["images"];
 }
 
-async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more = () => [] }: Of = {}) {
+async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more = () => [], ...of }: Of = {}) {
+  const { parts = [], images = {}, copies = () => [] } = of;
   const blobs = new Blobs();
   const block = (layer: number) => ({
     layers: [layer, layer + 1] as const,
@@ -46,6 +50,7 @@ async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more =
     ...tokens(count, name),
     exact: {},
     special: [],
+    parts: count === 5 ? parts : [],
     words: null,
   });
   const content = {
@@ -55,6 +60,7 @@ async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more =
     name: "",
     kind: "weight",
     shape: [3, 2, 5, 4] as const,
+    images,
     queries: 0,
     keys: 1,
   };
@@ -72,6 +78,7 @@ async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more =
     limit: 25,
     state: { ...STATE, ...state },
     axes: [axis(5, "q"), axis(4, "k"), axis(2, "z")],
+    images: copies(blobs),
     maps: [map, ...more(blobs)],
   };
   const host = await EmbeddedHost.open(manifest, (blob) => blobs.texts[blob] ?? "");
@@ -90,6 +97,7 @@ const other = (blobs: Blobs): PageMap => ({
     name: "",
     kind: "weight",
     shape: [1, 1, 2, 2],
+    images: {},
     queries: 2,
     keys: null,
   },
@@ -203,6 +211,51 @@ describe("what is shown", () => {
   });
 });
 
+describe("images", () => {
+  const size = { width: 20, height: 10 };
+  const bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 7) % 256);
+
+  test("are given as Python gives them, or not at all", async () => {
+    const { host, store } = await page({
+      images: { here: size, missing: size },
+      copies: (blobs) => [
+        {
+          id: "here",
+          fields: { type: "image/png", width: 2, height: 1 },
+          arrays: { bytes: blobs.add("u1", [300], bytes) },
+        },
+      ],
+      more: (blobs) => [other(blobs)],
+    });
+    expect(store.content?.images).toEqual({ here: size, missing: size });
+    expect(host.get("_images")).toEqual({
+      here: { type: "image/png", width: 2, height: 1, data: bytes },
+      missing: null,
+    });
+    // Node has no decoder.
+    await until(() => store.pictures.get("here")?.failed !== undefined);
+    expect(store.pictures.get("missing")).toMatchObject({ ...size, failed: "There was no room for it." });
+    host.set("map", "two");
+    host.save_changes();
+    await until(() => store.content?.layers === 1);
+    expect(host.get("_images")).toEqual({});
+    expect(store.pictures.get("here")).toBeUndefined();
+  });
+
+  test("have a view only where there are any", async () => {
+    const place = { kind: "boxes", start: 0, stop: 1, image: null, boxes: [[0, 0, 1, 1]] };
+    const { model, store } = await page({
+      more: (blobs) => [other(blobs)],
+      parts: [place],
+      state: { view: "overlay", beside: "lines", aside: [0, 3] },
+    });
+    expect(model.state).toMatchObject({ view: "overlay", beside: "lines", aside: [0, 3] });
+    model.change({ map: "two" });
+    await until(() => store.content?.layers === 1);
+    expect(model.state).toMatchObject({ view: "lines", beside: null, aside: [0] });
+  });
+});
+
 describe("what is asked for", () => {
   test.each(["query", "key"] as const)("is answered from layers: rows of a %s", async (side) => {
     const { host } = await page();
@@ -306,7 +359,7 @@ describe("what is asked for", () => {
 });
 
 test("a page of another version is refused", async () => {
-  const manifest = { v: 2, limit: 25, state: {}, axes: [], maps: [] };
+  const manifest = { v: 2, limit: 25, state: {}, axes: [], images: [], maps: [] };
   await expect(EmbeddedHost.open(manifest, () => "")).rejects.toThrow(
     "expected a page of version 1; got version 2",
   );

@@ -1,4 +1,5 @@
 /** Stand-ins for a notebook host and its kernel, and maps to show in them. */
+import type { AxisPart, ImageSize } from "../src/content.ts";
 import type { Host } from "../src/model.ts";
 import type { Weights } from "../src/store.ts";
 
@@ -161,6 +162,7 @@ export interface WireAxis {
   readonly labels: readonly string[];
   readonly exact?: Readonly<Record<string, string>>;
   readonly special?: readonly number[];
+  readonly parts?: readonly AxisPart[];
   readonly words?: { starts: number[]; labels: string[]; special: number[] } | null;
 }
 
@@ -170,6 +172,7 @@ export interface MapOf {
   readonly queries?: WireAxis;
   readonly keys?: WireAxis | null;
   readonly kind?: string;
+  readonly images?: Readonly<Record<string, ImageSize>>;
   readonly maps?: readonly string[];
   readonly steps?: number;
   readonly v?: number;
@@ -181,13 +184,14 @@ export const tokens = (count: number, name = "t"): WireAxis => ({
 
 /** What Python says of a map, and its first block of weights: the layers given, whole. */
 export function mapTraits(map: MapOf = {}): { _content: unknown; _block: unknown } {
-  const { revision = 1, kind = "weight", maps = ["attention"], steps = 1, v = 1 } = map;
+  const { revision = 1, kind = "weight", images = {}, maps = ["attention"], steps = 1, v = 1 } = map;
   const layers = map.layers ?? [attention(2, 4, 4)];
   const [{ heads, queries, keys }] = layers as [Weights];
-  const axis = ({ labels, exact = {}, special = [], words = null }: WireAxis) => ({
+  const axis = ({ labels, exact = {}, special = [], parts = [], words = null }: WireAxis) => ({
     labels,
     exact,
     special,
+    parts,
     words,
   });
   return {
@@ -200,6 +204,7 @@ export function mapTraits(map: MapOf = {}): { _content: unknown; _block: unknown
       kind,
       exact: true,
       shape: [layers.length, heads, queries, keys],
+      images,
       queries: axis(map.queries ?? tokens(queries)),
       keys: map.keys === null ? null : axis(map.keys ?? tokens(keys, "k")),
     },
