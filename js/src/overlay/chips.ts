@@ -49,14 +49,14 @@ export class Chips {
     this.rows = SIDES.map((side) => this.#words[side].row);
     const now = () => this.#now();
     const go = (to: number) => this.#go(to);
-    this.#player = new Player({ name: "show one word after the other", now, go }, lifetime);
-    const button = (text: string, title: string, by: -1 | 1) => {
-      const element = h("button", { type: "button", title, "aria-label": title }, text);
+    this.#player = new Player({ name: "show one after the other", now, go }, lifetime);
+    const button = (text: string, by: -1 | 1) => {
+      const element = h("button", { type: "button" }, text);
       on(element, "click", () => go(Math.max(0, now().at + by)), signal);
       return element;
     };
-    this.#previous = button("‹", "previous word", -1);
-    this.#next = button("›", "next word", 1);
+    this.#previous = button("‹", -1);
+    this.#next = button("›", 1);
     this.steps = h("div", { class: "group" }, this.#previous, this.#player.button, this.#next, this.#step);
     this.#listen(signal);
   }
@@ -142,7 +142,16 @@ export class Chips {
   #tellSteps(): void {
     const { at, last } = this.#now();
     set(this.steps, "hidden", last < 1);
-    setText(this.#step, at < 0 ? `${last + 1} words` : `word ${at + 1} of ${last + 1}`);
+    const { noun } = this.#words[this.#track.side];
+    const plural = noun === "box" ? "boxes" : "words";
+    setText(this.#step, at < 0 ? `${last + 1} ${plural}` : `${noun} ${at + 1} of ${last + 1}`);
+    for (const [button, which] of [
+      [this.#previous, "previous"],
+      [this.#next, "next"],
+    ] as const) {
+      set(button, "title", `${which} ${noun}`);
+      set(button, "aria-label", `${which} ${noun}`);
+    }
     this.#previous.disabled = at <= 0;
     this.#next.disabled = at >= last;
   }

@@ -8,11 +8,14 @@ import type { Theme } from "../theme.ts";
 import type { Look, Placed } from "./layout.ts";
 import { type Heat, type Marks, type Paint, paintHeat, paintMarks, paintPicture } from "./paint.ts";
 import type { Panel } from "./panels.ts";
+import type { StillPicture } from "./still.ts";
 
 export interface Cursor {
   readonly side: Side;
   readonly position: number;
 }
+
+const NO_MARKS: Marks = { focus: null, pinned: [], hover: null, boxes: [] };
 
 export class Picture {
   readonly element: HTMLElement;
@@ -23,6 +26,9 @@ export class Picture {
   readonly #note = h("div", { class: "note" });
   #key = "";
   #paint: Paint | undefined;
+  #source: CanvasImageSource | undefined;
+  #held: Heat | undefined;
+  #stressed: Marks = NO_MARKS;
   place: Placed = { panel: 0, head: -1, x: 0, y: 0, width: 1, height: 1 };
 
   constructor() {
@@ -63,6 +69,7 @@ export class Picture {
     const key = JSON.stringify([width, height, ratio, look, theme, panel.image, source !== undefined]);
     const font = getComputedStyle(this.element).fontFamily;
     this.#paint = { panel, look, place: { width, height }, ratio, theme, font };
+    this.#source = source;
     if (key === this.#key) return false;
     this.#key = key;
     for (const canvas of [this.#base, this.#heat, this.#marks])
@@ -76,10 +83,12 @@ export class Picture {
   }
 
   heat(heat: Heat | undefined): void {
+    this.#held = heat;
     this.#on(this.#heat, (context, paint) => heat && paintHeat(context, paint, heat));
   }
 
   marks(marks: Marks): void {
+    this.#stressed = marks;
     this.#on(this.#marks, (context, paint) => paintMarks(context, paint, marks));
   }
 
@@ -88,6 +97,13 @@ export class Picture {
     set(this.element, "data-index", cursor?.position ?? null);
     set(this.element, "data-cursor", cursor?.position ?? null);
     set(this.element, "aria-label", label);
+  }
+
+  /** What is on screen, for exports. */
+  get still(): StillPicture | undefined {
+    const { element } = this;
+    const [paint, source, heat, marks] = [this.#paint, this.#source, this.#held, this.#stressed];
+    return paint && { element, paint, source, heat, marks, title: element.ariaLabel ?? "" };
   }
 
   #on(canvas: HTMLCanvasElement, paint: (context: CanvasRenderingContext2D, paint: Paint) => void): void {

@@ -141,18 +141,7 @@ export class Scene {
       picture.marks(this.#marks(input, panel, focus, hover, drawn, row));
     }
     this.#tellAccount(source, state, shown);
-    this.#legend.update({
-      content,
-      state,
-      heads: source.heads,
-      other: painted?.other ?? "key",
-      signed: source.signed,
-      full: source.fullOf(otherSide(painted?.other ?? "key")),
-      complete: source.complete,
-      anchors,
-      missing: painted?.rows.some((values) => values.some(Number.isNaN)) ?? false,
-      theme,
-    });
+    this.#legend.update({ source, state, shown: painted, anchors, theme });
   }
 
   #marks(
@@ -164,23 +153,32 @@ export class Scene {
     row: number,
   ): Marks {
     const pinned = pinsOf(state);
+    const hovered = hover && { side: hover.side, positions: [hover.position] };
     const weights = shown?.rows[row];
     const strength = shown && source.strength(shown, row);
+    const stressed = [...pinned, ...(hovered ? [hovered] : []), ...(focus ? [focus] : [])];
     const boxes = panel.parts.flatMap(({ side, part }) => {
       if (part.kind !== "boxes") return [];
       const labels = (side === "query" ? source.content?.queries : source.content?.keys)?.labels ?? [];
-      const few = part.stop - part.start <= FEW_BOXES;
-      return Array.from({ length: part.stop - part.start }, (_, at) => {
-        const position = part.start + at;
-        const stressed = [...pinned, { side: hover?.side, positions: [hover?.position] }].some(
-          (mark) => mark.side === side && mark.positions.includes(position),
-        );
-        const strong = shown?.other === side && (strength?.(weights?.[position] ?? 0) ?? 0) > STRONG;
-        const label = few || stressed || strong ? (labels[position] ?? null) : null;
-        return { side, position, label, colour: INK[theme].accent };
+      const marked = (position: number) =>
+        stressed.some((mark) => mark.side === side && mark.positions.includes(position));
+      const strong = (position: number) =>
+        shown?.other === side && (strength?.(weights?.[position] ?? 0) ?? 0) > STRONG;
+      const positions = part.boxes.map((_, at) => part.start + at);
+      const quiet = !positions.some(marked);
+      return positions.map((position) => {
+        const told = marked(position) || strong(position);
+        return {
+          side,
+          position,
+          label: told || (quiet && positions.length <= FEW_BOXES) ? (labels[position] ?? null) : null,
+          colour: told || quiet ? INK[theme].accent : INK[theme].muted,
+        };
       });
     });
-    const strongest = shown && shown.rows.length === 1 ? shown.account.strongest : -1;
+    // What is painted may be of what is pinned, while the sentence is about a patch.
+    const own = shown !== undefined && otherSide(shown.other) === (focus?.side ?? "query");
+    const strongest = own && shown.rows.length === 1 ? shown.account.strongest : -1;
     const notes =
       focus?.side === "query" && shown
         ? state.pinned_keys.map((position) => ({
@@ -192,7 +190,7 @@ export class Scene {
     return {
       focus,
       pinned,
-      hover: hover && { side: hover.side, positions: [hover.position] },
+      hover: hovered,
       boxes,
       strongest: strongest < 0 || !shown ? null : { side: shown.other, positions: [strongest] },
       notes,
@@ -206,7 +204,10 @@ export class Scene {
     const boxes = source.panels.some(({ parts }) =>
       parts.some(({ side, part }) => side === shown?.other && part.kind === "boxes"),
     );
-    const count = source.sinks().filter((key) => !source.apart.key.has(key)).length;
+    // Words of a caption look where their objects are: only among patches themselves it is a sink.
+    const shared = source.content?.queries === source.content?.keys;
+    const sinks = shared ? source.sinks() : [];
+    const count = sinks.filter((key) => !source.apart.key.has(key)).length;
     this.#account.update({
       account: shown?.account,
       strongest:

@@ -23,6 +23,7 @@ import type { Cursor, Picture } from "./picture.ts";
 import { overlayRows } from "./rows.ts";
 import { rectOn, Scene, type SceneInput } from "./scene.ts";
 import { type Focus, otherSide, type Shown, Source } from "./source.ts";
+import { overlayPart } from "./still.ts";
 import { hoveredAt, tell } from "./telling.ts";
 
 const ZOOM = 1.6;
@@ -154,7 +155,8 @@ export class OverlayView implements View {
   }
 
   still(): Part | null {
-    return null;
+    const pictures = this.#scene.pictures.flatMap(({ still }) => still ?? []);
+    return pictures.length > 0 ? overlayPart(this.element, pictures) : null;
   }
 
   rows(): Row[] {

@@ -13,6 +13,8 @@ const NO_UNITS: Units = { count: 0, labels: [], special: [], starts: Uint32Array
 
 export class Words extends TokenColumn {
   readonly row: HTMLElement;
+  /** What its items are. */
+  noun = "word";
   readonly #heading = h("span", { class: "words-name" });
   #at = new Map<number, number>();
 
@@ -36,6 +38,7 @@ export class Words extends TokenColumn {
       // Patches lie between this word and the one before it.
       set(token, "data-gap", at > 0 && (units.starts[at] as number) > (units.starts[at - 1] as number) + 1);
     }
+    this.noun = axis?.parts.some(({ kind }) => kind === "boxes") ? "box" : "word";
     setText(this.#heading, shared ? "tokens" : this.side === "query" ? "queries" : "keys");
     set(this.row, "hidden", units.count === 0);
   }
