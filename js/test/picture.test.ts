@@ -290,6 +290,14 @@ describe("units", () => {
     expect(unitsOf({ ...axis, words: null }, true).count).toBe(8);
   });
 
+  it("set aside are special, and words all of whose tokens are", () => {
+    expect(unitsOf(axis, false, [5, 2]).special).toEqual([0, 2, 5]);
+    expect(unitsOf({ ...axis, words: null }, true, [1]).special).toEqual([0, 1]);
+    // Words: 0–1, 2, 3–6, 7; the first token is special itself.
+    expect(unitsOf(axis, true, [2, 4]).special).toEqual([1]);
+    expect(unitsOf(axis, true, [1, 3, 4, 5, 6]).special).toEqual([0, 2]);
+  });
+
   it("hold every token once", () => {
     for (const units of [unitsOf(axis, false), unitsOf(axis, true)]) {
       const all = Array.from({ length: units.count }, (_, unit) => tokensOf(units, unit));

@@ -189,7 +189,11 @@ export function findUnit(
     }
     return undefined;
   };
-  const labelled = matches((label) => label.trim() === text) ?? matches((label) => label.includes(text));
+  const labelled =
+    matches((label) => label.trim() === text) ??
+    // "row 1" is not yet "row 10".
+    matches((label) => label.startsWith(`${text},`)) ??
+    matches((label) => label.includes(text));
   if (labelled || !/^\d+$/.test(text)) return labelled;
   const unit = Number(text);
   return unit < axes.key.count ? { side: "key", unit } : undefined;
