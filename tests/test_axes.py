@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from attn_widget import Axis, Boxes, Patches, Tokens
 from attn_widget.axes import word_runs
@@ -198,72 +194,6 @@ class TestPatches:
 
     def test_repr(self) -> None:
         assert repr(Patches(2, 3, image=PHOTO)) == "Patches(2, 3, image 40×30)"
-
-
-class TestImages:
-    def test_arrays(self) -> None:
-        def pixels(image: object) -> list[object]:
-            found = Patches(1, 1, image=image).image
-            assert found is not None
-            assert found.dtype == np.uint8
-            return [found.shape, *found[0, 0].tolist()]
-
-        assert pixels(np.full((2, 3, 3), 7, np.uint8)) == [(2, 3, 3), 7, 7, 7]
-        assert pixels(np.full((2, 3, 4), 7, np.int64)) == [(2, 3, 4), 7, 7, 7, 7]
-        assert pixels(np.full((2, 3), 7, np.uint8)) == [(2, 3, 3), 7, 7, 7]
-        assert pixels(np.full((2, 3, 1), 1.0)) == [(2, 3, 3), 255, 255, 255]
-        assert pixels(np.full((2, 3, 3), 0.5, np.float16)) == [(2, 3, 3), 128, 128, 128]
-
-    def test_files_bytes_and_pil_agree(self, tmp_path: Path) -> None:
-        path = tmp_path / "photo.png"
-        opened = Image.fromarray(PHOTO)
-        opened.save(path)
-        for image in (path, str(path), path.read_bytes(), opened):
-            found = Patches(1, 1, image=image).image
-            np.testing.assert_array_equal(found, PHOTO)
-
-    def test_transparency_and_grey(self) -> None:
-        clear = Patches(1, 1, image=Image.new("RGBA", (4, 2), (1, 2, 3, 0))).image
-        assert clear is not None
-        assert clear.shape == (2, 4, 4)
-        grey = Patches(1, 1, image=Image.new("L", (4, 2), 9)).image
-        assert grey is not None
-        assert grey[0, 0].tolist() == [9, 9, 9]
-
-    def test_a_file_is_turned_as_its_exif_says(self) -> None:
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        file = io.BytesIO()
-        Image.fromarray(PHOTO).save(file, "png", exif=exif)
-        turned = Patches(1, 1, image=file.getvalue()).image
-        np.testing.assert_array_equal(turned, np.rot90(PHOTO, -1))
-
-    def test_the_image_is_a_snapshot(self) -> None:
-        mine = PHOTO.copy()
-        patches = Patches(1, 1, image=mine)
-        mine[:] = 0
-        assert patches.image is not None
-        np.testing.assert_array_equal(patches.image, PHOTO)
-        with pytest.raises(ValueError, match="read-only"):
-            patches.image[0, 0, 0] = 1
-
-    @pytest.mark.parametrize(
-        ("image", "error", "message"),
-        [
-            (np.zeros((3, 8, 8)), ValueError, r"got \(3, 8, 8\); channels come last"),
-            (np.zeros((8,)), ValueError, r"got \(8,\)"),
-            (np.zeros((0, 8, 3)), ValueError, r"got \(0, 8, 3\)"),
-            (np.full((2, 2, 3), 2.1), ValueError, "values in 0 … 1; got 2.1 … 2.1"),
-            (np.full((2, 2, 3), np.nan), ValueError, "values in 0 … 1; got nan"),
-            (np.full((2, 2, 3), 256), ValueError, "values in 0 … 255; got 256 … 256"),
-            (np.zeros((2, 2, 3), bool), TypeError, "integers or floats; got bool"),
-            (3, TypeError, "an array of shape .*; got int"),
-            (Image.new("I;16", (2, 2)), ValueError, "mode I;16, whose range is not known"),
-        ],
-    )
-    def test_what_is_no_image(self, image: object, error: type[Exception], message: str) -> None:
-        with pytest.raises(error, match=message):
-            Patches(1, 1, image=image)
 
 
 class TestBoxes:

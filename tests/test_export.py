@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import warnings
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 import attn_widget as aw
 from attn_widget.export import write_page
@@ -323,3 +325,63 @@ class TestFile:
         with pytest.raises(OSError, match=r"page\.html"):
             write_page("<!doctype html>", target)
         assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+
+
+class TestImages:
+    def vision(self, image: NDArray[np.uint8], **options: Any) -> aw.Attention:
+        keys = [aw.Tokens(["[CLS]"]), aw.Patches(2, 2, image=image)]
+        return aw.Attention(np.full((2, 1, 5, 5), 0.2, np.float32), keys, **options)
+
+    def image(self, page: Read, name: str) -> NDArray[np.uint8]:
+        (held,) = (image for image in page.manifest["images"] if image["id"] == name)
+        with Image.open(io.BytesIO(page.array(held["arrays"]["bytes"]).tobytes())) as opened:
+            assert Image.MIME[opened.format or ""] == held["fields"]["type"]
+            assert opened.size == (held["fields"]["width"], held["fields"]["height"])
+            return np.asarray(opened)
+
+    def test_are_in_the_page(self) -> None:
+        photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+        widget = aw.overlay(self.vision(photo), opacity=0.5)
+        page = Read(widget.to_html())
+        content = page.maps[0]["content"]
+        ((name, size),) = content["images"].items()
+        assert size == {"width": 40, "height": 30}
+        np.testing.assert_array_equal(self.image(page, name), photo)
+        assert page.manifest["axes"][content["queries"]]["parts"][0]["image"] == name
+        assert page.manifest["state"]["view"] == "overlay"
+        assert page.manifest["state"]["opacity"] == 0.5
+        assert {*page.elements.tags} == {
+            "html", "meta", "title", "style", "div", "script", "noscript",
+        }  # fmt: skip
+
+    def test_are_there_once_for_all_maps_and_steps(self) -> None:
+        first, second = np.zeros((8, 9, 3), np.uint8), np.ones((7, 9, 3), np.uint8)
+        maps = {"a": [self.vision(first)] * 3, "b": self.vision(second), "c": random((1, 1, 3, 3))}
+        page = Read(aw.AttentionWidget(maps).to_html())
+        names = [image["id"] for image in page.manifest["images"]]
+        assert len(names) == 2
+        held = [list(entry["content"]["images"]) for entry in page.maps]
+        assert held == [names[:1], names[:1], names[:1], names[1:], []]
+        np.testing.assert_array_equal(self.image(page, names[1]), second)
+
+    def test_are_scaled_down_where_there_is_little_room(self) -> None:
+        noise = np.random.default_rng(1).integers(0, 256, (900, 900, 3), np.uint8)
+        widget = aw.overlay(self.vision(noise))
+        whole, small = (quietly(widget, limit) for limit in (3, 1))
+        assert len(small.encode()) <= 1_000_000
+        sides = []
+        for html in (whole, small):
+            page = Read(html)
+            (name,) = page.maps[0]["content"]["images"]
+            sides.append(len(self.image(page, name)))
+            assert sorted(page.layers()) == [0, 1]
+        assert 900 >= sides[0] > sides[1] > 100
+
+    def test_without_room_are_said_to_be_left_out(self) -> None:
+        noise = np.random.default_rng(2).integers(0, 256, (300, 300, 3), np.uint8)
+        widget = aw.overlay(self.vision(noise, name="ViT"))
+        with pytest.warns(UserWarning, match="left out to stay below .* the image of ViT"):
+            html = widget.to_html(limit_mb=least_mb(widget) + 0.002)
+        page = Read(html)
+        assert page.manifest["images"] == []
+        assert "the image of ViT" in page.elements.text
