@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import attn_widget as aw
 from attn_widget import Attention, Axis, Boxes, Patches, Tokens, layouts
 from attn_widget.axes import Segment
 
@@ -457,6 +461,18 @@ def test_every_pixel_has_a_tile(
         assert top <= y < bottom
 
 
+@given(sides, sides, st.integers(1, 6), st.integers(1, 6))
+def test_tiles_tile_the_image_exactly(width: int, height: int, rows: int, cols: int) -> None:
+    tiles = grids(
+        layouts.internvl(width=width, height=height, grid=(rows, cols), thumbnail=False, side=1)
+    )
+    edges = np.array([tile.region for tile in tiles]).reshape(rows, cols, 4)
+    np.testing.assert_array_equal(edges[:, :-1, 2], edges[:, 1:, 0])
+    np.testing.assert_array_equal(edges[:-1, :, 3], edges[1:, :, 1])
+    assert edges[0, 0, :2].tolist() == [0, 0]
+    assert edges[-1, -1, 2:].tolist() == [width, height]
+
+
 def test_boxes_come_before_patches_and_small_before_large() -> None:
     axis = Axis([Patches(2, 2, image=PHOTO), Boxes([[0, 0, 64, 48], [0, 0, 9, 9], [0, 0, 9, 9]])])
     assert layouts.position_at(axis, 4, 4) == 5
@@ -465,6 +481,34 @@ def test_boxes_come_before_patches_and_small_before_large() -> None:
     assert layouts.position_at(list(axis.segments[1:]), 4, 4) == 1
     assert layouts.position_at(axis, 64, 4) is None
     assert layouts.position_at(Tokens(["a"]), 0, 0) is None
+
+
+ROWS_OF_THE_DOCS = re.findall(
+    r"^\| ([^|]+) \| `(\[?(?:aw|layouts)\.[^`]+)` \|$",
+    (Path(__file__).parent.parent / "docs" / "layouts.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("model", "code"), ROWS_OF_THE_DOCS)
+def test_what_the_docs_say_for_each_model_runs(model: str, code: str) -> None:
+    names = {
+        "aw": aw,
+        "layouts": layouts,
+        "image": PHOTO,
+        "frames": [PHOTO] * 4,
+        "boxes": [[0.5, 0.5, 1, 1]],
+    }
+    axis = Axis(eval(code, names))
+    assert len(axis) > 0, model
+    assert axis.has_image
+
+
+def test_the_docs_name_every_layout() -> None:
+    assert len(ROWS_OF_THE_DOCS) == 30
+    text = (Path(__file__).parent.parent / "docs" / "layouts.md").read_text(encoding="utf-8")
+    public = [name for name, value in vars(layouts).items() if inspect.isfunction(value)]
+    assert [name for name in public if not re.search(rf"\b{name}\b", text)] == ["smart_resize"]
 
 
 def test_a_map_takes_a_layout() -> None:

@@ -1,12 +1,10 @@
 """The segments of the axes of real models: which position shows which part of which image.
 
-Each function returns the list of segments of one axis, ready for `Attention`. Pass ``count=``,
-the length of the real axis, and a layout that does not fit raises with its arithmetic.
+A layout is the list of segments of one axis, ready for `Attention`. Pass ``count=``, the length
+of the real axis, and a layout that does not fit raises with its arithmetic.
 `docs/layouts.md` says which function fits which model.
 """
 
-from .deformable import deformable as deformable
-from .deformable import dots as dots
 from .diffusion import joint as joint
 from .diffusion import unet as unet
 from .grids import detr as detr
@@ -19,6 +17,8 @@ from .orders import newline_order as newline_order
 from .orders import window_mask as window_mask
 from .orders import window_merge_order as window_merge_order
 from .orders import windows as windows
+from .points import deformable as deformable
+from .points import dots as dots
 from .qwen import qwen2_vl as qwen2_vl
 from .qwen import smart_resize as smart_resize
 from .sequence import boxes as boxes

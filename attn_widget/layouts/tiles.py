@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ..axes import Segment
 from .counts import checked, square
 from .orders import newline_order
@@ -141,8 +143,9 @@ def idefics3(
     Args:
         image: The original image; see `Patches`.
         grid: (rows, columns) of tiles, 0 and 0 for none; None works it out.
-        side: Tokens a side of a tile: 13 in Idefics3, 8 in SmolVLM.
-        tile: Pixels a side of a tile: 364, or 512 in SmolVLM.
+        side: Tokens a side of a tile: 13 in Idefics3, 9 in the first SmolVLM, 8 in the smaller
+            ones and in SmolVLM2.
+        tile: Pixels a side of a tile: 364, 384 and 512 in the same.
         longest: Pixels of the long side after resizing, ``size["longest_edge"]`` of the
             processor.
         width: Width of the original image, where the image is not given.
@@ -164,12 +167,13 @@ def idefics3(
 def _tiles(whole: Original, rows: int, cols: int, side: int) -> list[Segment]:
     if min(rows, cols) < 1:
         raise ValueError(f"grid must be (rows, columns) of tiles; got {(rows, cols)}")
-    wide, tall = whole.width / cols, whole.height / rows
+    across = np.linspace(0, whole.width, cols + 1).tolist()
+    down = np.linspace(0, whole.height, rows + 1).tolist()
     return [
         whole.patches(
             side,
             side,
-            (col * wide, row * tall, (col + 1) * wide, (row + 1) * tall) if whole.whole else None,
+            (across[col], down[row], across[col + 1], down[row + 1]) if whole.whole else None,
             name=f"tile {row + 1}.{col + 1}" if rows * cols > 1 else "",
         )
         for row in range(rows)
