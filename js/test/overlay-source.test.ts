@@ -264,6 +264,10 @@ describe("sinks", () => {
   it("are not known without the layer", () => {
     expect(made({ here: false }).source.sinks()).toEqual([]);
   });
+
+  it("are of weights: relevance may well lie in one place", () => {
+    expect(made({ kind: "relevance" }).source.sinks()).toEqual([]);
+  });
 });
 
 describe("weights that are not here", () => {
@@ -363,10 +367,10 @@ describe("the sentence", () => {
     const { said } = caption();
     expect(said(key(1))).toBe("row 1, column 1 is attended by star 0.6, orange 0.2");
     expect(said(key(1, 2))).toBe(
-      "row 1, column 1 + row 1, column 2 are attended by star 0.8, orange 0.3 (sum of 2)",
+      "row 1, column 1 + row 1, column 2 are attended by star 0.8, orange 0.3 (sum of 2 keys)",
     );
     expect(said(query(0, 1))).toMatch(
-      /^orange \+ star attend to row 1, column 1 0\.4, .* \(mean of 2\) · 75 %/,
+      /^orange \+ star attend to row 1, column 1 0\.4, .* \(mean of 2 queries\) · 75 %/,
     );
     expect(said()).toMatch(/^the mean of 2 queries attends to .* hover a patch or a token to see its own$/);
   });
@@ -375,6 +379,8 @@ describe("the sentence", () => {
     const weights = attention(2, 10, 10);
     expect(vision({ weights }).said(query(3))).toMatch(/ \(head [01]\), .*; 6 more, at most /);
     expect(vision({ weights, state: { combine: "mean" } }).said(query(3))).toContain("(mean of 2 heads)");
+    const both = vision({ weights, state: { combine: "max" } }).said(query(3, 4));
+    expect(both).toContain("(mean of 2 queries, max of 2 heads)");
     expect(vision({ weights, state: { heads: [1] } }).said(query(3))).toContain("(head 1)");
     expect(vision({ weights, state: { heads: null } }).said(query(3))).toMatch(/no head is shown/);
   });

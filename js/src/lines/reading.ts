@@ -115,13 +115,14 @@ export interface SentenceInput {
   /** More than one head is shown, each by itself: numbers say which. */
   readonly manyHeads: boolean;
   readonly combine: "each" | "mean" | "max";
-  /** What several tokens in focus come to. */
-  readonly joined?: "mean" | "sum";
+  /** What the numbers are of, where it isn't the mean of the tokens in focus. */
+  readonly of?: string;
 }
 
 /** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004". */
 export function sentence(input: SentenceInput): Piece[] {
-  const { side, focus, joint, labels, manyHeads, combine, joined = "mean" } = input;
+  const { side, focus, joint, labels, manyHeads, combine } = input;
+  const { of = focus.length > 1 ? `mean of ${focus.length}` : "" } = input;
   const weightAt = (at: number) => joint.weights[at] as number;
   const { first, count, rest, most } = ranked(joint.weights);
   const pieces: Piece[] = [...listed(focus), { text: ` ${verb(side, focus.length)} ` }];
@@ -142,7 +143,7 @@ export function sentence(input: SentenceInput): Piece[] {
           : `; ${count} more share ${formatWeight(rest)}`,
     });
   }
-  if (focus.length > 1) pieces.push({ text: ` (${joined} of ${focus.length})` });
+  if (of !== "") pieces.push({ text: ` (${of})` });
   return pieces;
 }
 

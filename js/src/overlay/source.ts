@@ -158,7 +158,7 @@ export class Source {
   /** Patches that draw far more weight than their like; none while the layer is not here. */
   sinks(): readonly number[] {
     this.#follow();
-    if (!this.#whole) return [];
+    if (!this.#whole || this.#content?.kind !== "weight") return [];
     this.#sinks ??= sinksOf(receivedOf(this.#whole.before), this.#roles.key);
     return this.#sinks;
   }

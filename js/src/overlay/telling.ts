@@ -26,6 +26,11 @@ export function tell(source: Source, state: State, focus: Focus | null): Piece[]
     return [...listed(named), { text: positions.length === 1 ? " is set aside" : " are set aside" }];
   }
   const manyHeads = shown.rows.length > 1;
+  const joined = side === "query" ? `mean of ${shown.count} queries` : `sum of ${shown.count} keys`;
+  const of = [
+    positions.length > 1 ? joined : "",
+    !manyHeads && content.heads > 1 ? headsText(heads, state.combine).slice(2, -1) : "",
+  ];
   const said = sentence({
     side,
     focus: named,
@@ -33,9 +38,8 @@ export function tell(source: Source, state: State, focus: Focus | null): Piece[]
     labels: others.labels,
     manyHeads,
     combine: state.combine,
-    joined: side === "query" ? "mean" : "sum",
+    of: of.filter(Boolean).join(", "),
   });
-  if (!manyHeads && content.heads > 1) said.push({ text: headsText(heads, state.combine) });
   said.push({ text: whereText(shown) });
   if (!focus) said.push({ text: " · hover a patch or a token to see its own" });
   return said;
