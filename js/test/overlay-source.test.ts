@@ -215,6 +215,13 @@ describe("the full value", () => {
     expect(shown?.account.shares.map(({ name }) => name)).toEqual(["image", "padding", "[CLS]"]);
   });
 
+  it("is that of all where nothing of the other side is on an image", () => {
+    const { source } = make({ weights, queries: tokens(10), keys: patches(3, 3) });
+    expect(source.fullOf("query")).toBeCloseTo(0.6);
+    expect(source.fullOf("key")).toBeCloseTo(0.9);
+    expect(source.shown(key(6))?.mosts[0]).toBeCloseTo(0.4);
+  });
+
   it("is the largest so far where the layer is not here", async () => {
     const { source, host } = vision({ weights, here: false });
     expect(source.full).toBe(1);

@@ -23,7 +23,7 @@ export interface Shown {
   /** Numbers of the heads, one a row; −1 where several are shown as one. */
   readonly heads: readonly number[];
   readonly rows: readonly Float32Array[];
-  /** The largest finite magnitude on the image, one a row. */
+  /** The largest finite magnitude on the image, one a row; of all where nothing is on an image. */
   readonly mosts: readonly number[];
   /** The side the rows run along. */
   readonly other: Side;
@@ -284,10 +284,7 @@ export class Source {
   }
 
   #largest({ heads, queries, keys, values }: Weights, side: Side): number {
-    const [onImage, apart] = [
-      this.#roles[otherSide(side)].map((role) => role === "image"),
-      this.#apart.query,
-    ];
+    const [onImage, apart] = [onImageOf(this.#roles[otherSide(side)]), this.#apart.query];
     let most = 0;
     for (let cell = 0, row = 0; row < heads * queries; row++) {
       const query = row % queries;
@@ -346,11 +343,18 @@ function merged(rows: readonly Float32Array[]): Float32Array {
   return combineHeads(weights, [...rows.keys()], merging("each")).values;
 }
 
+/** Which positions count for what is the largest; all where none lies on an image. */
+function onImageOf(roles: readonly Role[]): readonly boolean[] {
+  const any = roles.includes("image");
+  return roles.map((role) => !any || role === "image");
+}
+
 function mostOf(row: Float32Array, roles: readonly Role[]): number {
+  const onImage = onImageOf(roles);
   let most = 0;
   for (let at = 0; at < row.length; at++) {
     const magnitude = Math.abs(row[at] as number);
-    if (magnitude > most && magnitude < Infinity && roles[at] === "image") most = magnitude;
+    if (magnitude > most && magnitude < Infinity && onImage[at]) most = magnitude;
   }
   return most;
 }
