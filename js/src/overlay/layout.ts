@@ -76,7 +76,7 @@ export function arrange(
     const line = items.slice(first, first + best.cols);
     const heights = tall
       .slice(first, first + best.cols)
-      .map((high) => Math.max(1, Math.round(high * best.size)));
+      .map((high) => Math.max(1, Math.floor(high * best.size + 1e-6)));
     line.forEach((item, at) => {
       const place = { x: at * (best.size + GAP), y: y + caption, width: best.size };
       places.push({ ...item, ...place, height: heights[at] as number });
