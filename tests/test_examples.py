@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -10,8 +11,13 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
 
 
-def test_there_is_a_quickstart() -> None:
-    assert "quickstart.ipynb" in [path.name for path in NOTEBOOKS]
+def test_there_are_a_quickstart_and_what_the_readme_names() -> None:
+    names = {path.name for path in NOTEBOOKS}
+    assert {"quickstart", "recognition", "captioning", "detection"} <= {
+        name.removesuffix(".ipynb") for name in names
+    }
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"examples/(\w+\.ipynb)", readme)) <= names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

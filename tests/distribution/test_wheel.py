@@ -15,7 +15,11 @@ from distribution.checkouts import ROOT, succeed
 ASSETS = {
     "py.typed",
     "samples/README.md",
+    "samples/captioning.npz",
+    "samples/detection.npz",
     "samples/paragraph.npz",
+    "samples/recognition_photographs.npz",
+    "samples/recognition_shapes.npz",
     "samples/sentence_pairs.npz",
     "samples/sentences.npz",
     "samples/translations.npz",
