@@ -100,22 +100,6 @@ class OverlayState:
 PictureState: TypeAlias = LinesState | MatrixState | HeadsState | OverlayState
 """What a still picture depends on, beside the map: the state of one view."""
 
-
-def as_matrix(state: OverlayState) -> MatrixState:
-    """Return what a matrix shows of the same."""
-    return MatrixState(
-        layer=state.layer,
-        heads=state.heads,
-        combine=state.combine,
-        pinned_queries=state.pinned_queries,
-        pinned_keys=state.pinned_keys,
-        scale=state.scale,
-        special=state.special,
-        aside=state.aside,
-        theme=state.theme,
-    )
-
-
 ROWS_LIMIT: Final = 1_000_000
 """Most rows that a list of them holds; 32 heads of 512 tokens have eight times as many."""
 

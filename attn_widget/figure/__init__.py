@@ -15,7 +15,6 @@ from ..selection import (
     MatrixState,
     OverlayState,
     PictureState,
-    as_matrix,
 )
 from .matrix_scene import read_matrix
 from .reading import answer, plain
@@ -31,6 +30,7 @@ __all__ = [
     "plot_heads",
     "plot_lines",
     "plot_matrix",
+    "plot_overlay",
     "plot_picture",
     "png_metadata",
     "render_png",
@@ -89,6 +89,24 @@ def plot_heads(attention: Attention, state: HeadsState, ax: Axes | None = None) 
     return plot_picture(attention, state, ax)
 
 
+def plot_overlay(attention: Attention, state: OverlayState, ax: Axes | None = None) -> Figure:
+    """Draw a map's weights on the image they lie on with Matplotlib, for papers.
+
+    Text stays text and contours stay lines in vector formats; pictures with the colours of weights
+    on them are images. With nothing pinned they show the mean over all queries; of maps that take
+    long to read, over evenly spaced queries, and the picture says so.
+
+    Args:
+        attention: the map.
+        state: what is shown of it.
+        ax: as for :func:`plot_lines`.
+
+    Returns:
+        The new figure, or the one that ``ax`` belongs to.
+    """
+    return plot_picture(attention, state, ax)
+
+
 def plot_picture(attention: Attention, state: PictureState, ax: Axes | None = None) -> Figure:
     """Draw a view of a map with Matplotlib: the one whose state is given.
 
@@ -123,7 +141,10 @@ def render_png(attention: Attention, state: PictureState) -> bytes:
 def describe_picture(attention: Attention, state: PictureState) -> str:
     """Return in words what a picture of the map in this state says."""
     if isinstance(state, OverlayState):
-        state = as_matrix(state)
+        from .overlay_reading import answer as overlay_answer
+        from .overlay_scene import read_overlay
+
+        return plain(overlay_answer(read_overlay(attention, state)))
     if isinstance(state, MatrixState):
         from .matrix_reading import answer as matrix_answer
 

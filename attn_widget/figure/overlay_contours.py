@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -143,5 +144,5 @@ def _level_lines(
     pieces: list[Segment] = []
     for line in lines:
         points = [(float(x), float(y)) for x, y in np.asarray(line)]
-        pieces += [*zip(points[:-1], points[1:], strict=True)]
+        pieces += [*pairwise(points)]
     return pieces

@@ -11,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..attention import Attention
-from ..selection import HeadsState, MatrixState, OverlayState, PictureState, as_matrix
+from ..selection import HeadsState, MatrixState, OverlayState, PictureState
 from .canvas import Picture, draw_on, figure_of, png_of
 from .drawing import lines_picture
 from .heads import heads_picture
 from .matrix import matrix_picture
 from .matrix_scene import read_matrix
+from .overlay import overlay_picture
+from .overlay_scene import read_overlay
 from .scene import read_scene
 
 
@@ -33,7 +35,7 @@ def view_png(attention: Attention, state: PictureState) -> bytes:
 
 def _picture(attention: Attention, state: PictureState) -> Picture[Any]:
     if isinstance(state, OverlayState):
-        state = as_matrix(state)
+        return overlay_picture(read_overlay(attention, state))
     if isinstance(state, MatrixState):
         return matrix_picture(read_matrix(attention, state))
     if isinstance(state, HeadsState):

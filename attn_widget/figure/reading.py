@@ -145,7 +145,7 @@ def sentence(
     combine: str,
     how: str = "mean",
 ) -> list[Piece]:
-    """Return the joint attention of the tokens ``focus``, a ``how`` of it, as a sentence in pieces."""
+    """Return the joint attention (``how`` it is joined) of the tokens ``focus`` as a sentence."""
     present = np.flatnonzero(~np.isnan(joint.weights))
     order = present[np.argsort(-np.abs(joint.weights[present]), kind="stable")]
     pieces = [*_listed(focus), Piece(f" {_verb(of_query, len(focus))} ")]
