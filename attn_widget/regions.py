@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .images import Image, read_image
 from .labels import shown
-from .tokens import Tokens, few, strings
+from .tokens import few, strings
 
 Region: TypeAlias = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels of the original image."""
@@ -153,30 +153,19 @@ class Patches:
         regions[self._cells < 0] = np.nan
         return regions
 
-    def select(self, indices: Sequence[int]) -> Patches | Boxes | Tokens:
-        """Some of the positions, in that order.
-
-        Of a grid with an order of its own they stay on the grid. Of a raster grid they are boxes
-        where the regions are known, labelled positions otherwise.
-        """
+    def select(self, indices: Sequence[int]) -> Patches:
+        """Some of the positions, in that order; they keep their places on the grid."""
         if list(indices) == list(range(len(self))):
             return self
-        if not self._raster:
-            return Patches(
-                self._rows,
-                self._cols,
-                image=self._image,
-                region=self._region,
-                order=self._cells[list(indices)],
-                separator=self._separator,
-                name=self._name,
-            )
-        every = self.labels
-        labels = tuple(every[index] for index in indices)
-        regions = self.regions
-        if regions is None:
-            return Tokens._of(labels, (), None, "plain")
-        return Boxes._of(regions[list(indices)], labels, self._image)
+        return Patches(
+            self._rows,
+            self._cols,
+            image=self._image,
+            region=self._region,
+            order=self._cells[list(indices)],
+            separator=self._separator,
+            name=self._name,
+        )
 
     def __len__(self) -> int:
         return len(self._cells)
