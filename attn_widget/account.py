@@ -23,6 +23,9 @@ SINK_TIMES_MEDIAN: Final = 10.0
 SINK_TIMES_UNIFORM: Final = 3.0
 """… and more than so many times what uniform attention would give."""
 
+SINK_QUERIES: Final = 16
+"""Of fewer queries all may well ask for one thing."""
+
 _ORDER: Final[tuple[Role, ...]] = ("image", "padding", "text")
 _DIGITS: Final = re.compile(r"[\s_-]*\d+(?=\W*$)")
 
@@ -191,7 +194,7 @@ def received_of(weights: Values) -> Values:
     return np.asarray(means, dtype=np.float32)
 
 
-def sinks_of(received: Values, roles: Sequence[Role]) -> tuple[int, ...]:
+def sinks_of(received: Values, roles: Sequence[Role], queries: int) -> tuple[int, ...]:
     """Return the positions on the image that draw far more weight than their like, whoever asks.
 
     Those are they that receive more than ten times what the median one does, and more than three
@@ -200,10 +203,11 @@ def sinks_of(received: Values, roles: Sequence[Role]) -> tuple[int, ...]:
     Args:
         received: ``(K,)``: see :func:`received_of`.
         roles: what each key is.
+        queries: how many queries there are; of fewer than 16 none can tell what is a sink.
     """
     present = np.isfinite(received)
     on_image = present & np.array([role == "image" for role in roles], dtype=bool)
-    if not on_image.any():
+    if queries < SINK_QUERIES or not on_image.any():
         return ()
     values = received.astype(np.float64)
     least = max(

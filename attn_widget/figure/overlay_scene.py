@@ -134,7 +134,9 @@ def read_overlay(attention: Attention, state: OverlayState) -> OverlayScene:
     hidden = tally.key_special if side == "query" else attention.queries.special
     apart = frozenset(() if state.special == "show" else hidden)
     row = _mean(before)
-    sinks = sinks_of(tally.received, roles_of(attention.keys)) if attention.kind == "weight" else ()
+    sinks: tuple[int, ...] = ()
+    if attention.kind == "weight":
+        sinks = sinks_of(tally.received, roles_of(attention.keys), attention.shape[2])
     left = [key for key in sinks if side == "query" and key not in apart]
     numbers = state.heads if len(painted) == len(state.heads) else (COMBINED,) * len(painted)
     return OverlayScene(

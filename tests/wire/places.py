@@ -230,7 +230,7 @@ def account_case(
     hidden = key_special if side == "query" else queries.special
     apart = [] if special == "show" else [*hidden]
     received = received_of(combine_heads(weights, combine))
-    sinks = sinks_of(received, roles_of(keys))
+    sinks = sinks_of(received, roles_of(keys), len(queries))
     return {
         "name": name,
         "shape": list(weights.shape),
@@ -278,7 +278,9 @@ def account_cases() -> list[Case]:
     boxes = Axis([Boxes([[0, 0, 9, 9], [70, 0, 90, 9], [5, 5, 60, 60]], image=SMALL)])
     own, cross = rows_with(2, 9, 9, 1), rows_with(3, 3, 8, 2)
     joint, detector = rows_with(2, 10, 10, 3), rows_with(1, 3, 8, 4)
-    sunk = rows_with(2, 3, 40, 5) * np.float32(0.25)
+    many = Axis([Tokens([f"word {at}" for at in range(18)])])
+    grid = Axis([Patches(3, 8)])
+    sunk = (rows_with(1, 18, 24, 5) * np.float32(0.25)).round(3)
     sunk[:, :, 7] = 0.75
     odd = cross.copy()
     odd[0, 1] = np.nan
@@ -301,7 +303,7 @@ def account_cases() -> list[Case]:
         account_case("infinite, attended by", odd, words, image, "key", [3, 5], combine="max"),
         account_case("scores, masked", masked, mixed, mixed, "query", [4, 9]),
         account_case("nothing at all", np.zeros((1, 3, 8), np.float32), words, image, "query", [0]),
-        account_case("a sink", sunk, words, Axis([Patches(5, 8)]), "query", [1]),
+        account_case("a sink", sunk, many, grid, "query", [1]),
     ]
     for special in SPECIALS:
         for side in ("query", "key"):
@@ -310,7 +312,7 @@ def account_cases() -> list[Case]:
                              special=special, combine="each"),
                 account_case(f"{special}, {side}, mixed", joint, mixed, mixed, side, [5],
                              special=special, aside=(4,)),
-                account_case(f"{special}, {side}, a sink aside", sunk, words,
-                             Axis([Patches(5, 8)]), side, [1], special=special, aside=(7,)),
+                account_case(f"{special}, {side}, a sink aside", sunk, many, grid, side, [1],
+                             special=special, aside=(7,)),
             ]  # fmt: skip
     return cases
