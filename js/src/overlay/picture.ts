@@ -3,11 +3,13 @@
 import { cssColour, h, set, setText } from "../dom.ts";
 import type { Rgb } from "../lines/scene.ts";
 import { occupy, ratioNow } from "../matrix/draw.ts";
+import { formatWeight } from "../scale/scale.ts";
 import type { Side } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import type { Look, Placed } from "./layout.ts";
 import { type Heat, type Marks, type Paint, paintHeat, paintMarks, paintPicture } from "./paint.ts";
 import type { Panel } from "./panels.ts";
+import type { Shown, Source } from "./source.ts";
 import type { StillPicture } from "./still.ts";
 
 export interface Cursor {
@@ -113,4 +115,28 @@ export class Picture {
     context.clearRect(0, 0, canvas.width, canvas.height);
     paint(context, this.#paint);
   }
+}
+
+/** A picture and its cursor in words. */
+export function summary(
+  { panels, heads, content }: Source,
+  place: Placed,
+  cursor: Cursor | undefined,
+  shown: Shown | undefined,
+): string {
+  const { size, image, parts } = panels[place.panel] as Panel;
+  const grids = parts.map(({ part }) =>
+    part.kind === "patches" ? `${part.rows} by ${part.cols} patches` : `${part.stop - part.start} boxes`,
+  );
+  const said = [
+    panels.length > 1 ? `picture ${place.panel + 1} of ${panels.length}` : "picture",
+    place.head >= 0 && `head ${heads[place.head]}`,
+    image !== null && `${size[0]} by ${size[1]} pixels`,
+    ...new Set(grids),
+  ].filter(Boolean);
+  if (!cursor || !content) return said.join(", ");
+  const { side, position } = cursor;
+  const weight = shown?.other === side ? shown.rows[Math.max(0, place.head)]?.[position] : undefined;
+  const label = (side === "query" ? content.queries : content.keys).labels[position] ?? "";
+  return `${said.join(", ")}; at ${label}${weight === undefined ? "" : `, ${formatWeight(weight)}`}`;
 }

@@ -1,6 +1,6 @@
 /** The overlay view: weights on the images they lie on. Events in, pins out. */
 
-import type { Axis, Content } from "../content.ts";
+import type { Content } from "../content.ts";
 import { h } from "../dom.ts";
 import type { Row } from "../export/csv.ts";
 import type { Part } from "../export/picture.ts";
@@ -10,7 +10,6 @@ import { type Piece, plain } from "../lines/reading.ts";
 import type { Hovered } from "../lines/telling.ts";
 import { listenPlot } from "../matrix/gestures.ts";
 import type { Model, State } from "../model.ts";
-import { formatWeight } from "../scale/scale.ts";
 import type { Side, Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import type { Surroundings, View } from "../view.ts";
@@ -19,10 +18,10 @@ import * as lay from "./layout.ts";
 import { OVERLAY_HELP, overlayOptions } from "./options.ts";
 import { AccountPanel } from "./panel.ts";
 import type { Panel } from "./panels.ts";
-import type { Cursor, Picture } from "./picture.ts";
+import { type Cursor, type Picture, summary } from "./picture.ts";
 import { overlayRows } from "./rows.ts";
 import { rectOn, Scene, type SceneInput } from "./scene.ts";
-import { type Focus, otherSide, type Shown, Source } from "./source.ts";
+import { type Focus, otherSide, Source } from "./source.ts";
 import { overlayPart } from "./still.ts";
 import { hoveredAt, tell } from "./telling.ts";
 
@@ -53,11 +52,12 @@ export class OverlayView implements View {
   #theme: Theme = "light";
   #width = 0;
   #axes = "";
+  #faced: Side = "query";
   #painted = "";
   #hover: Cursor | null = null;
   /** What is pointed at in a view beside this one. */
   #pointed: Focus | null = null;
-  #cursor: Cursor | undefined;
+  #cursor: Cursor | null = null;
   #beforeClick: Pick<State, "pinned_queries" | "pinned_keys"> | undefined;
 
   constructor(model: Model, store: Store, around: Surroundings, lifetime: Lifetime) {
@@ -198,11 +198,6 @@ export class OverlayView implements View {
   /** The side that a position shared by both stands for. */
   get #facing(): Side {
     return this.#model.state.direction === "attends_to" ? "query" : "key";
-  }
-
-  #axis(side: Side): Axis | undefined {
-    const { content } = this.#store;
-    return side === "query" ? content?.queries : content?.keys;
   }
 
   #panel({ panel }: lay.Placed): Panel {
@@ -398,11 +393,15 @@ export class OverlayView implements View {
 
   #setAxes(content: Content): void {
     const { queries, keys } = content;
-    const axes = JSON.stringify([queries, this.#shared ? this.#facing : keys]);
-    if (axes === this.#axes) return;
-    this.#axes = axes;
-    this.#hover = null;
-    this.#chips.setAxes(content, this.#facing);
+    const axes = JSON.stringify([queries, this.#shared ? null : keys]);
+    const facing = this.#facing;
+    if (axes === this.#axes && (!this.#shared || facing === this.#faced)) return;
+    // A position of a shared axis stands for the other side now; on other axes it means nothing.
+    const turned = (cursor: Cursor | null) =>
+      cursor && axes === this.#axes ? { side: facing, position: cursor.position } : null;
+    [this.#hover, this.#cursor] = [turned(this.#hover), turned(this.#cursor)];
+    [this.#axes, this.#faced] = [axes, facing];
+    this.#chips.setAxes(content, facing);
   }
 
   /** Draw what is hovered or pinned. The pictures stay as they are. */
@@ -416,7 +415,7 @@ export class OverlayView implements View {
     for (const button of [out, whole]) if (button) button.disabled = this.#scene.whole;
     for (const picture of this.#scene.pictures) {
       const cursor = this.#cursorOn(this.#panel(picture.place));
-      picture.tell(cursor, this.#label(picture, cursor, shown));
+      picture.tell(cursor, summary(this.#source, picture.place, cursor, shown));
     }
     if (!this.#pointed) this.#around.readout(this.#sentence(), focus === null);
     if (shown) this.#chips.painted();
@@ -424,28 +423,5 @@ export class OverlayView implements View {
 
   #sentence(): Piece[] {
     return tell(this.#source, this.#model.state, this.#focus);
-  }
-
-  #label({ place }: Picture, cursor: Cursor | undefined, shown: Shown | undefined): string {
-    const panel = this.#panel(place);
-    const { panels, heads } = this.#source;
-    const [width, height] = panel.size;
-    const said = [
-      panels.length > 1 ? `picture ${place.panel + 1} of ${panels.length}` : "picture",
-      place.head >= 0 && `head ${heads[place.head]}`,
-      panel.image !== null && `${width} by ${height} pixels`,
-      ...new Set(
-        panel.parts.map(({ part }) =>
-          part.kind === "patches"
-            ? `${part.rows} by ${part.cols} patches`
-            : `${part.stop - part.start} boxes`,
-        ),
-      ),
-    ].filter(Boolean);
-    if (!cursor) return said.join(", ");
-    const weight =
-      shown?.other === cursor.side ? shown.rows[Math.max(0, place.head)]?.[cursor.position] : undefined;
-    const label = this.#axis(cursor.side)?.labels[cursor.position] ?? "";
-    return `${said.join(", ")}; at ${label}${weight === undefined ? "" : `, ${formatWeight(weight)}`}`;
   }
 }
