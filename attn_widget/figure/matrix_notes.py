@@ -25,7 +25,7 @@ from .notes import (
     words_of,
 )
 from .notes import MARKS as WIDTHS
-from .palette import Theme, head_colour
+from .palette import Colour, Theme, head_colour
 from .reading import ordinal, sums_phrase
 from .sampling import Values
 from .shading import Shading
@@ -119,9 +119,11 @@ def bar_and_words(
     return placed, below_bar if beside else end
 
 
-def colour_bar(shading: Shading, theme: Theme) -> list[Placed]:
-    """Return the colour bar and the numbers below it."""
-    bar = Word("", NOTE, theme.line, mark="bar", colours=shading.bar())
+def colour_bar(
+    shading: Shading, theme: Theme, colours: tuple[Colour, ...] | None = None
+) -> list[Placed]:
+    """Return the colour bar, smooth or of some colours, and the numbers below it."""
+    bar = Word("", NOTE, theme.line, mark="bar", colours=colours or shading.bar())
     placed = [Placed(bar, 0.0, _BAR_MIDDLE)]
     ticks = _spans_of(shading.ticks())
     if any(right + 6 > left for (_, right, _), (left, _, _) in pairwise(ticks)):

@@ -25,7 +25,8 @@ from .marks import draw_cells, draw_footer, draw_notes, frame, prepare
 from .notes import NOTE
 from .overlay_chips import FONT, HEIGHT, INSET, NUMBER, Chip
 from .overlay_contours import lines_of
-from .overlay_paint import View, compose, heat_colours
+from .overlay_notes import bar_colours
+from .overlay_paint import Pixels, View, compose
 from .overlay_plan import CAPTION, OverlayPlan, Place, plan_overlay
 from .overlay_reading import percent
 from .overlay_scene import OverlayScene
@@ -61,9 +62,23 @@ def _with_detail(scene: OverlayScene, step: int) -> Picture[OverlayPlan]:
             room=room,
         ),
         draw=draw_overlay,
-        colours=[*theme.neutrals, _WHITE, _DARK],
+        colours=[
+            *theme.neutrals,
+            *(head_colour(head, theme) for head in _hues(scene)),
+            *bar_colours(scene),
+            _WHITE,
+            _DARK,
+        ],
         coarser=lambda: None if step + 1 == len(_DETAILS) else _with_detail(scene, step + 1),
     )
+
+
+def _hues(scene: OverlayScene) -> list[int]:
+    """Return the heads whose colours a picture shows: those named, and those of the account."""
+    return [1, 2, COMBINED, *scene.numbers[:_EXACT_HEADS]]
+
+
+_EXACT_HEADS: Final = 24
 
 
 def draw_overlay(ax: Axes, plan: OverlayPlan) -> None:
@@ -93,12 +108,13 @@ def _draw_place(ax: Axes, plan: OverlayPlan, place: Place) -> list[Label]:
     view = View(panel, (max(1, size[0]), max(1, size[1])), plan.detail)
     if not scene.numbers:
         scene = replace(scene, painted=np.zeros((1, len(scene.axis)), np.float32), fulls=(1.0,))
-    draw_cells(ax, compose(scene, place.row, view, plan.theme), place.box)
+    pixels = compose(scene, place.row, view, plan.theme)
+    draw_cells(ax, pixels, place.box)
     if not plan.scene.numbers:
         return labels
     if scene.state.paint in ("contours", "outline"):
         labels += _draw_lines(ax, plan, place, panel)
-    labels += _draw_numbers(plan, place, panel)
+    labels += _draw_numbers(plan, place, panel, pixels)
     labels += _draw_boxes(ax, plan, place, panel)
     labels += _draw_marks(ax, plan, place, panel)
     return labels
@@ -169,10 +185,11 @@ def _tag(ax: Axes, plan: OverlayPlan, place: Place, at: tuple[float, float], tex
     return Label(text, x + 4, y + high / 2, 9.5, _WHITE, BOLD)
 
 
-def _draw_numbers(plan: OverlayPlan, place: Place, panel: Panel) -> list[Label]:
-    """Return the weights of cells that have room for them."""
+def _draw_numbers(plan: OverlayPlan, place: Place, panel: Panel, pixels: Pixels) -> list[Label]:
+    """Return the weights of the strongest cells that have room for them."""
     scene = plan.scene
     to = _Map(place, panel)
+    strengths = np.nan_to_num(scene.strengths[place.row])
     labels: list[Label] = []
     for part in panel.parts:
         if part.side != scene.other or not isinstance(part.segment, Patches):
@@ -180,30 +197,40 @@ def _draw_numbers(plan: OverlayPlan, place: Place, panel: Panel) -> list[Label]:
         wide, high = part.cell[0] * to.scale[0], part.cell[1] * to.scale[1]
         if wide < _CELL[0] or high < _CELL[1]:
             continue
-        for position in range(part.start, part.stop):
-            strength = float(scene.strengths[place.row, position])
+        here = [p for p in range(part.start, part.stop) if strengths[p] > _LEAST_SHOWN]
+        here.sort(key=lambda p: -float(strengths[p]))
+        for position in here[:_NUMBERS]:
             rect = scene.rects[position]
-            if not strength > _LEAST_SHOWN or position in scene.apart or np.isnan(rect[0]):
+            weight = float(scene.painted[place.row, position])
+            if position in scene.apart or np.isnan(rect[0]) or not np.isfinite(weight):
                 continue
             left, top, right, bottom = to.box(rect.tolist())
-            number = short_number(float(scene.painted[place.row, position]))
-            size = min(10.0, 0.3 * wide, 0.6 * high)
+            size = min(10.0, 0.28 * wide, 0.6 * high)
             x, y = (left + right) / 2, (top + bottom) / 2
-            labels.append(Label(number, x, y, size, _ink(scene, place.row, position), MONO, 0.5))
+            ground = _ground(
+                pixels, place, (x - wide / 3, y - 0.6 * size, x + wide / 3, y + 0.6 * size)
+            )
+            labels.append(Label(short_number(weight), x, y, size, _ink_on(ground), MONO, 0.5))
     return labels
 
 
-_LEAST_SHOWN: Final = 0.05
+_LEAST_SHOWN: Final = 0.1
+_NUMBERS: Final = 12
+"""Most cells of a grid that carry their number: more would hide the picture."""
 
 
-def _ink(scene: OverlayScene, row: int, position: int) -> Colour:
-    """Return black or white, whichever reads on the colour of a cell."""
-    if scene.state.paint != "heat" or scene.strengths[row, position] < 0.45:
-        return _WHITE
-    colour = heat_colours(
-        scene, scene.painted[row, position], scene.strengths[row, position]
-    ).astype(float)
-    return _DARK if colour @ (0.299, 0.587, 0.114) > 140 else _WHITE
+def _ground(pixels: Pixels, place: Place, box: Box) -> Pixels:
+    """Return the pixels of a picture behind a number."""
+    scale = pixels.shape[1] / place.width, pixels.shape[0] / place.height
+    left, right = (int((x - place.x) * scale[0]) for x in (box[0], box[2]))
+    top, bottom = (int((y - place.y) * scale[1]) for y in (box[1], box[3]))
+    return pixels[max(0, top) : bottom + 1, max(0, left) : right + 1]
+
+
+def _ink_on(ground: Pixels) -> Colour:
+    """Return black or white, whichever reads better on some pixels."""
+    colour = ground.reshape(-1, 3).mean(axis=0)
+    return _DARK if float(colour @ (0.299, 0.587, 0.114)) > 135 else _WHITE
 
 
 def _draw_boxes(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list[Label]:

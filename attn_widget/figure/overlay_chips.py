@@ -13,7 +13,7 @@ import numpy as np
 
 from ..axes import Boxes, Patches
 from ..panels import Side
-from .lettering import BOLD, MONO, fitted, width_of
+from .lettering import BOLD, MONO, PLAIN, fitted, width_of
 from .overlay_scene import OverlayScene
 from .reading import short_number
 
@@ -110,8 +110,9 @@ def _side(scene: OverlayScene, side: Side) -> list[Chip]:
 
 
 def _measured(chip: Chip, slack: float) -> Chip:
-    text = fitted(chip.text, FONT, _LONGEST, BOLD)
-    wide = width_of(text, FONT, BOLD) * slack + 2 * INSET
+    face = BOLD if chip.pinned else PLAIN
+    text = fitted(chip.text, FONT, _LONGEST, face)
+    wide = width_of(text, FONT, face) * slack + 2 * INSET
     if chip.number:
         wide += width_of(chip.number, NUMBER, MONO) * slack + 5
     return replace(chip, text=text, width=wide)

@@ -6,7 +6,7 @@ Imports Matplotlib's measures of text, so it is itself imported only when someth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..account import Share
@@ -36,6 +36,8 @@ _LINE: Final = 18.0
 _BAR: Final = 8.0
 _SWATCH: Final = 8.0
 _GAP: Final = 9.0
+_STEPS: Final = 30
+"""Steps of the colour bar."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,19 @@ def above(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Note
         words += [Word("", NOTE, head_colour(number, theme), mark="dot", space=3)]
         words += phrases([heads], theme)
     placed, y = flow(words, width, slack, 0.0)
-    said, y = flow(words_of(answer(scene), theme), width, slack, y + 3)
+    said, y = flow(_together(words_of(answer(scene), theme)), width, slack, y + 3)
     return Notes((*placed, *joined(said)), y + 10)
+
+
+def _together(words: Sequence[Word]) -> list[Word]:
+    """Return words with each "%" joined to its number, so that no line breaks between them."""
+    found: list[Word] = []
+    for word in words:
+        if found and word.text.startswith("%"):
+            found[-1] = replace(word, text=f"{found[-1].text} {word.text}")
+        else:
+            found.append(word)
+    return found
 
 
 def below(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Notes:
@@ -80,7 +93,10 @@ def column(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Col
     """Return the account of the weight and what colours mean; arguments as for :func:`above`."""
     placed: list[Placed] = []
     y = 0.0
-    for said in (_strongest(scene), _half(scene)):
+    several = (
+        [Piece(f"of the mean of {len(scene.numbers)} heads:")] if len(scene.numbers) > 1 else []
+    )
+    for said in (several, _strongest(scene), _half(scene)):
         if said:
             lines, y = flow(_small(said, theme), width, slack, y)
             placed += joined(lines)
@@ -92,19 +108,24 @@ def column(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Col
         listed, boxes, y = _shares(scene, theme, width, slack, y + 2)
         placed += listed
     for text in _remarks(scene):
-        lines, y = flow(_small([Piece(text)], theme), width, slack, y + 3)
+        lines, y = flow(_together(_small([Piece(text)], theme)), width, slack, y + 3)
         placed += joined(lines)
     if scene.numbers:
         ramped = scene.state.paint in ("heat", "dim")
         y += _GAP + (2 if ramped else 0)
         if ramped:
-            bar = [item for item in colour_bar(scene.shading, theme)]
+            bar = colour_bar(scene.shading, theme, bar_colours(scene))
             least = min(item.y for item in bar)
             placed += [Placed(word, x, at - least + y + 5) for word, x, at in bar]
             y += max(item.y for item in bar) - least + 16
-        lines, y = flow(phrases([scale_phrase(scene)], theme), width, slack, y)
-        placed += lines
+        lines, y = flow(_together(_small([Piece(scale_phrase(scene))], theme)), width, slack, y)
+        placed += joined(lines)
     return Column(Notes(tuple(placed), y), tuple(boxes))
+
+
+def bar_colours(scene: OverlayScene) -> tuple[Colour, ...]:
+    """Return the colours of the colour bar: few enough to be kept exactly in a bitmap."""
+    return scene.shading.bar(_STEPS)
 
 
 def _small(pieces: Sequence[Piece], theme: Theme) -> list[Word]:
