@@ -74,11 +74,9 @@ export function levelLines(samples: Float32Array, width: number, height: number,
   const found: [number, number, number, number][] = [];
   for (let y = -1; y < height; y++) {
     for (let x = -1; x < width; x++) {
-      const corners = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)] as const;
-      const [a, b, c, d] = corners;
-      const count = corners.filter((value) => value >= level).length;
-      if (count === 0 || count === 4) continue;
-      const [in0, in1, in2, in3] = corners.map((value) => value >= level);
+      const [a, b, c, d] = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)];
+      const [in0, in1, in2, in3] = [a >= level, b >= level, c >= level, d >= level];
+      if (in0 === in1 && in1 === in2 && in2 === in3) continue;
       const points: (readonly [number, number] | null)[] = [
         in0 === in1 ? null : [spot(x, way(a, b), width), spot(y, 0, height)],
         in1 === in2 ? null : [spot(x, 1, width), spot(y, way(b, c), height)],

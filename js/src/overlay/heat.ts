@@ -138,23 +138,35 @@ export function lineOf(
   return { first, last, mix };
 }
 
-/** Interpolated values at the pixels of two smooth lines, row by row. */
-export function sampled(values: Float32Array, cols: number, x: Line, y: Line): Float32Array {
+/** Interpolated values at the pixels of two smooth lines, a row of pixels at a time. */
+function eachRow(
+  values: Float32Array,
+  cols: number,
+  x: Line,
+  y: Line,
+  visit: (row: Float32Array, at: number) => void,
+): void {
   const width = x.mix.length;
-  const found = new Float32Array(width * y.mix.length);
-  const row = new Float32Array(cols);
-  for (let j = 0, out = 0; j < y.mix.length; j++) {
+  const [cells, row] = [new Float32Array(cols), new Float32Array(width)];
+  for (let j = 0; j < y.mix.length; j++) {
     const [above, below] = [(y.first[j] as number) * cols, (y.last[j] as number) * cols];
     const mix = y.mix[j] as number;
     for (let col = 0; col < cols; col++) {
       const value = values[above + col] as number;
-      row[col] = value + ((values[below + col] as number) - value) * mix;
+      cells[col] = value + ((values[below + col] as number) - value) * mix;
     }
     for (let i = 0; i < width; i++) {
-      const value = row[x.first[i] as number] as number;
-      found[out++] = value + ((row[x.last[i] as number] as number) - value) * (x.mix[i] as number);
+      const value = cells[x.first[i] as number] as number;
+      row[i] = value + ((cells[x.last[i] as number] as number) - value) * (x.mix[i] as number);
     }
+    visit(row, j * width);
   }
+}
+
+/** All of them, row by row. */
+export function sampled(values: Float32Array, cols: number, x: Line, y: Line): Float32Array {
+  const found = new Float32Array(x.mix.length * y.mix.length);
+  eachRow(values, cols, x, y, (row, at) => found.set(row, at));
   return found;
 }
 
@@ -182,11 +194,13 @@ function smoothPixels({ strength }: Heat, ramp: Ramp, { cols, values }: Grid, x:
     const value = least + i * step;
     return ramp(strength(value), value < 0);
   });
-  const samples = sampled(values, cols, x, y);
-  const pixels = new Uint32Array(samples.length);
-  for (let at = 0; at < pixels.length; at++) {
-    pixels[at] = table[(((samples[at] as number) - least) / step + 0.5) | 0] as number;
-  }
+  const pixels = new Uint32Array(x.mix.length * y.mix.length);
+  const levels = 1 / step;
+  eachRow(values, cols, x, y, (row, at) => {
+    for (let i = 0; i < row.length; i++) {
+      pixels[at + i] = table[(((row[i] as number) - least) * levels + 0.5) | 0] as number;
+    }
+  });
   return pixels;
 }
 

@@ -83,7 +83,7 @@ export function labelsOf(paint: Paint, { boxes, notes = [] }: Marks): Label[] {
       return [];
     const dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140;
     const y = rect[1] >= 18 ? rect[1] - 9 : Math.max(0, rect[1]) + 9;
-    const x = Math.max(0, rect[0]) + 4;
+    const x = Math.max(0, Math.min(rect[0], place.width - wide(label, SIZE))) + CHIP.beside;
     return [
       {
         x,
@@ -119,22 +119,32 @@ export function labelsOf(paint: Paint, { boxes, notes = [] }: Marks): Label[] {
   return [...named, ...noted];
 }
 
-/** The share that lines enclose, at the highest place of theirs in sight. */
+/** About how wide a text is: files have no font to measure with. */
+const wide = (text: string, size: number): number => 0.56 * size * text.length + 2 * CHIP.beside;
+
+/** The share that lines enclose, above their highest place in sight; beside labels that are there already. */
 export function shareLabel(
-  paint: Paint,
+  { place }: Paint,
   share: number,
   lines: readonly (readonly [number, number, number, number])[],
-): Label[] {
+  others: readonly Label[],
+): Label | undefined {
   let best: readonly [number, number] | undefined;
   for (const [x, y, toX, toY] of lines) {
-    const middle = [(x + toX) / 2, (y + toY) / 2] as const;
-    if (seen(paint, ...middle) && (!best || middle[1] < best[1])) best = middle;
+    const [midX, midY] = [(x + toX) / 2, (y + toY) / 2];
+    const within = midX >= 0 && midY >= 0 && midX <= place.width && midY <= place.height;
+    if (within && (!best || midY < best[1])) best = [midX, midY];
   }
-  if (!best) return [];
+  if (!best) return undefined;
   const text = `${Number((100 * share).toFixed(1))} %`;
-  const x = Math.max(18, Math.min(paint.place.width - 18, best[0]));
-  const y = Math.max(9, best[1]);
-  return [{ x, y, align: "center", text, size: 10.5, colour: WHITE, ground: BLACK, chip: true }];
+  const width = wide(text, SIZE);
+  const y = best[1] >= 20 ? best[1] - 10 : best[1] + 10;
+  let x = Math.max(width / 2, Math.min(place.width - width / 2, best[0]));
+  for (const other of others) {
+    if (Math.abs(other.y - y) >= 2 * CHIP.height * SIZE || Math.abs(other.x - x) >= width) continue;
+    x = other.x + (other.x + 2 * width > place.width ? -width - 2 : width + 2);
+  }
+  return { x, y, align: "center", text, size: SIZE, colour: WHITE, ground: BLACK, chip: true };
 }
 
 /** Half the height of a chip around letters of some size, and how far it reaches beyond them. */

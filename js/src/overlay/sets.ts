@@ -51,7 +51,8 @@ export function paintSets(context: CanvasRenderingContext2D, paint: Paint, heat:
       const ends = parts.flatMap((part, i) =>
         (pieces[i] as Pieces).map((piece) => screenPiece(paint, part, piece)),
       );
-      labels.push(...shareLabel(paint, share, ends));
+      const label = shareLabel(paint, share, ends, labels);
+      if (label) labels.push(label);
     }
   }
   return labels;
@@ -70,7 +71,7 @@ function membersOn({ parts, size }: Panel, side: Side): number[] {
 }
 
 /** Samples along a side of an interpolated picture that is cut into level lines. */
-const SAMPLES = 256;
+const SAMPLES = 128;
 
 /** For each part and share the level lines in cells of the part. */
 function smoothLevels(
@@ -162,7 +163,7 @@ function strokePieces(
   width: number,
 ): void {
   context.lineWidth = width * paint.ratio;
-  context.lineCap = "round";
+  context.lineCap = "square";
   context.beginPath();
   for (const piece of pieces) {
     const [x, y, toX, toY] = screenPiece(paint, part, piece).map((at) => at * paint.ratio) as [
