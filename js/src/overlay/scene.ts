@@ -133,12 +133,12 @@ export class Scene {
     for (const picture of this.pictures) {
       const panel = source.panels[picture.place.panel] as Panel;
       const lies = (side: Side) => panel.parts.some((part) => part.side === side);
-      // A patch that only words attend to paints no picture: what is pinned stays.
-      const drawn = focus && !lies(otherSide(focus.side)) ? source.shown(resting) : shown;
+      // A patch that only words attend to paints nothing: what is pinned stays.
+      const drawn = focus && !lies(otherSide(focus.side)) ? resting && source.shown(resting) : shown;
       if (drawn && lies(drawn.other)) painted = drawn;
       const row = Math.max(0, picture.place.head);
-      picture.heat(drawn && heatOf(source, state, drawn, row, anchors));
-      picture.marks(this.#marks(input, panel, focus, hover, drawn, row));
+      picture.heat(drawn ? heatOf(source, state, drawn, row, anchors) : undefined);
+      picture.marks(this.#marks(input, panel, focus, hover, drawn ?? undefined, row));
     }
     this.#tellAccount(source, state, shown);
     this.#legend.update({ source, state, shown: painted, anchors, theme });
