@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,12 +25,12 @@ from .marks import draw_cells, draw_footer, draw_notes, frame, prepare
 from .notes import NOTE
 from .overlay_chips import FONT, HEIGHT, INSET, NUMBER, Chip
 from .overlay_contours import lines_of
-from .overlay_notes import bar_colours
+from .overlay_notes import bar_colours, share_colours
 from .overlay_paint import Pixels, View, compose
 from .overlay_plan import CAPTION, OverlayPlan, Place, plan_overlay
 from .overlay_reading import percent
 from .overlay_scene import OverlayScene
-from .palette import Colour, head_colour, theme_of
+from .palette import Colour, blend, head_colour, theme_of
 from .plan import LEAST_NUMBER, PADDING
 from .reading import short_number
 from .shapes import Box, fill, stroke
@@ -39,6 +39,7 @@ _DETAILS: Final = (2.0, 1.0)
 """Pixels of the pictures a CSS pixel: fewer where a photograph makes a bitmap too large."""
 _FIGURE_DETAIL: Final = 3.0
 _WHITE: Final[Colour] = (1.0, 1.0, 1.0)
+_GREY: Final[Colour] = (0.5, 0.5, 0.5)
 _DARK: Final[Colour] = (0.08, 0.09, 0.1)
 _CELL: Final = (34.0, 16.0)
 """Least width and height of a cell that holds its number, in CSS pixels."""
@@ -66,6 +67,7 @@ def _with_detail(scene: OverlayScene, step: int) -> Picture[OverlayPlan]:
             *theme.neutrals,
             *(head_colour(head, theme) for head in _hues(scene)),
             *bar_colours(scene),
+            *share_colours(scene.account.shares[:_EXACT_HEADS], theme),
             _WHITE,
             _DARK,
         ],
@@ -74,8 +76,8 @@ def _with_detail(scene: OverlayScene, step: int) -> Picture[OverlayPlan]:
 
 
 def _hues(scene: OverlayScene) -> list[int]:
-    """Return the heads whose colours a picture shows: those named, and those of the account."""
-    return [1, 2, COMBINED, *scene.numbers[:_EXACT_HEADS]]
+    """Return the heads whose colours a picture shows."""
+    return [COMBINED, *scene.numbers[:_EXACT_HEADS]]
 
 
 _EXACT_HEADS: Final = 24
@@ -160,8 +162,8 @@ def _draw_lines(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list
             segments += [*pairwise(corners)]
         if not segments:
             continue
-        width = 2.0 if index == 0 else 1.2
-        for colour, extra, order in ((_DARK, 2.0, 2.0), (_WHITE, 0.0, 2.1)):
+        width, rim = (2.0, 2.0) if index == 0 else (1.0, 1.4)
+        for colour, extra, order in ((_DARK, rim, 2.0), (_WHITE, 0.0, 2.1)):
             ax.add_collection(
                 LineCollection(
                     segments,
@@ -186,8 +188,10 @@ def _tag(ax: Axes, plan: OverlayPlan, place: Place, at: tuple[float, float], tex
 
 
 def _draw_numbers(plan: OverlayPlan, place: Place, panel: Panel, pixels: Pixels) -> list[Label]:
-    """Return the weights of the strongest cells that have room for them."""
+    """Return the weights of the strongest cells that have room for them, and no boxes over them."""
     scene = plan.scene
+    if any(not isinstance(part.segment, Patches) for part in panel.parts):
+        return []
     to = _Map(place, panel)
     strengths = np.nan_to_num(scene.strengths[place.row])
     labels: list[Label] = []
@@ -235,55 +239,83 @@ def _ink_on(ground: Pixels) -> Colour:
 
 def _draw_boxes(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list[Label]:
     """Draw the frames of all boxes on a picture, with the labels of few, strong or pinned ones."""
-    scene = plan.scene
-    to = _Map(place, panel)
-    labels: list[Label] = []
+    scene, to = plan.scene, _Map(place, panel)
+    frames = _frames(scene, place.row, panel)
+    some = any(one.pinned for one in frames)
+    tags: list[tuple[Box, str, bool]] = []
+    for one in frames:
+        quiet = some and not one.pinned and not one.painted
+        colour = blend(plan.theme.accent if one.pinned else _WHITE, _GREY, 0.4 if quiet else 1.0)
+        box = to.box(one.rect)
+        stroke(ax, [frame(box)], [blend(_DARK, _GREY, 0.4 if quiet else 1.0)], 3.0, order=2.4)
+        stroke(ax, [frame(box)], [colour], 2.0 if one.pinned else 1.2, order=2.5 + one.pinned / 10)
+        strong = one.strength > _STRONG
+        if one.pinned or (not quiet and (len(frames) <= _NAMED_BOXES or strong)):
+            tags.append((box, one.text, one.pinned))
+    return _box_labels(ax, plan, place, tags)
+
+
+class _Frame(NamedTuple):
+    """A box on a picture."""
+
+    rect: list[float]
+    text: str
+    painted: bool
+    """Whether it has a weight."""
+    pinned: bool
+    strength: float
+
+
+def _frames(scene: OverlayScene, row: int, panel: Panel) -> list[_Frame]:
+    """Return the boxes of a panel, those to be named first at the front."""
     pinned = {"query": set(scene.state.pinned_queries), "key": set(scene.state.pinned_keys)}
-    drawn: set[int] = set()
+    found: list[_Frame] = []
     for part in panel.parts:
-        if isinstance(part.segment, Patches):
+        if isinstance(part.segment, Patches) or (scene.shared and part.side != scene.other):
             continue
-        axis = scene.queries if part.side == "query" else scene.keys
-        if scene.shared and part.start in drawn:
-            continue
-        drawn |= {part.start} if scene.shared else set()
-        painted = scene.shared or part.side == scene.other
+        painted = part.side == scene.other
         chosen = pinned["query"] | pinned["key"] if scene.shared else pinned[part.side]
-        count = part.stop - part.start
+        axis = scene.queries if part.side == "query" else scene.keys
         for at, rect in enumerate(part.segment.regions.tolist()):
             position = part.start + at
-            strength = float(scene.strengths[place.row, position]) if painted else 0.0
-            is_pinned = position in chosen
-            box = to.box(rect)
-            quiet = bool(chosen) and not is_pinned and not painted
-            colour = plan.theme.accent if is_pinned else _WHITE
-            stroke(ax, [frame(box)], [(*_DARK, 0.25 if quiet else 0.7)], 3.2, order=2.4)  # type: ignore[list-item]
-            stroke(
-                ax,
-                [frame(box)],
-                [(*colour, 0.45 if quiet else 1.0)],  # type: ignore[list-item]
-                2.0 if is_pinned else 1.3,
-                order=2.5,
-            )
-            named = is_pinned or (not quiet and (count <= _NAMED_BOXES or strength > _STRONG))
-            if named:
-                text = axis.shown[position]
-                if painted and scene.numbers:
-                    text += f" {short_number(float(scene.painted[place.row, position]))}"
-                labels.append(_box_label(ax, plan, place, box, text, is_pinned))
+            text, strength = axis.shown[position], 0.0
+            if painted and position not in scene.apart:
+                strength = float(np.nan_to_num(scene.strengths[row, position]))
+                text += f" {short_number(float(scene.painted[row, position]))}"
+            found.append(_Frame(rect, text, painted, position in chosen, strength))
+    return sorted(found, key=lambda one: (-one.pinned, -one.strength))
+
+
+def _box_labels(
+    ax: Axes, plan: OverlayPlan, place: Place, tags: Sequence[tuple[Box, str, bool]]
+) -> list[Label]:
+    """Return the labels of boxes above or below their corners, where none is there before."""
+    taken: list[Box] = []
+    labels: list[Label] = []
+    for box, text, pinned in tags:
+        face = BOLD if pinned else PLAIN
+        wide, high = width_of(text, 10.5, face) + 8, 15.0
+        x = min(max(place.x, box[0]), max(place.x, place.x + place.width - wide))
+        for y in (box[1] - high, box[3], box[1], box[3] - high):
+            ground = (x, y, x + wide, y + high)
+            inside = place.y - 0.5 <= y and y + high <= place.y + place.height + 0.5
+            if inside and not any(_meet(ground, other) for other in taken):
+                taken.append(ground)
+                colour = plan.theme.accent if pinned else _DARK
+                fill(ax, ground, colour, 1.0, radius=2.0)
+                ink = _DARK if pinned and plan.theme is theme_of("dark") else _WHITE
+                labels.append(Label(text, x + 4, y + high / 2, 10.5, ink, face))
+                break
     return labels
 
 
-def _box_label(
-    ax: Axes, plan: OverlayPlan, place: Place, box: Box, text: str, pinned: bool
-) -> Label:
-    face = BOLD if pinned else PLAIN
-    wide, high = width_of(text, 10.5, face) + 8, 15.0
-    x = min(max(place.x, box[0]), max(place.x, place.x + place.width - wide))
-    y = box[1] - high if box[1] - high >= place.y else box[1]
-    fill(ax, (x, y, x + wide, y + high), plan.theme.accent if pinned else _DARK, 0.9, radius=2.0)
-    dark = plan.theme is theme_of("dark") and pinned
-    return Label(text, x + 4, y + high / 2, 10.5, _DARK if dark else _WHITE, face)
+def _meet(first: Box, second: Box) -> bool:
+    return (
+        first[0] < second[2]
+        and second[0] < first[2]
+        and first[1] < second[3]
+        and second[1] < first[3]
+    )
 
 
 def _draw_marks(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list[Label]:
@@ -372,7 +404,7 @@ def _chip_labels(ax: Axes, plan: OverlayPlan, chip: Chip, x: float, y: float) ->
 
 def _draw_column(ax: Axes, plan: OverlayPlan) -> list[Label]:
     left, top = plan.column_at
-    for (x0, y0, x1, y1), colour, aside in plan.column.boxes:
-        box = (left + x0, top + y0, left + x1, top + y1)
-        fill(ax, box, colour, 0.35 if aside else 1.0, radius=0.0 if x1 - x0 > 9 else 2.0)
+    for (x0, y0, x1, y1), colour in plan.column.boxes:
+        swatch = x1 - x0 == y1 - y0
+        fill(ax, (left + x0, top + y0, left + x1, top + y1), colour, 1.0, radius=2.0 * swatch)
     return draw_notes(ax, plan.column.notes, left, top)

@@ -25,7 +25,7 @@ from .overlay_reading import (
     scale_phrase,
 )
 from .overlay_scene import OverlayScene
-from .palette import Colour, Theme, blend, head_colour
+from .palette import Colour, Theme, blend, head_colour, theme_of
 from .reading import Piece, format_weight, sums_phrase
 from .shapes import Box
 
@@ -36,17 +36,17 @@ _LINE: Final = 18.0
 _BAR: Final = 8.0
 _SWATCH: Final = 8.0
 _GAP: Final = 9.0
+_ASIDE: Final = 0.35
 _STEPS: Final = 30
 """Steps of the colour bar."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The account: words at their places, and filled boxes."""
+    """The account: words at their places, and filled boxes with their colours."""
 
     notes: Notes
-    boxes: tuple[tuple[Box, Colour, bool], ...]
-    """Box, colour, and whether what it stands for is set aside."""
+    boxes: tuple[tuple[Box, Colour], ...]
 
 
 def above(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Notes:
@@ -100,7 +100,7 @@ def column(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Col
         if said:
             lines, y = flow(_small(said, theme), width, slack, y)
             placed += joined(lines)
-    boxes: list[tuple[Box, Colour, bool]] = []
+    boxes: list[tuple[Box, Colour]] = []
     if scene.account.shares and scene.numbers:
         y += _GAP if placed else 0
         heading, y = flow(phrases(["where the weight lies"], theme), width, slack, y)
@@ -124,8 +124,17 @@ def column(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Col
 
 
 def bar_colours(scene: OverlayScene) -> tuple[Colour, ...]:
-    """Return the colours of the colour bar: few enough to be kept exactly in a bitmap."""
-    return scene.shading.bar(_STEPS)
+    """Return the colours of the colour bar: few enough to be kept exactly in a bitmap.
+
+    Where weights lighten a veil they are those of a grey picture under it.
+    """
+    if scene.state.paint != "dim":
+        return scene.shading.bar(_STEPS)
+    surface = theme_of(scene.state.theme).surface
+    veils = (scene.state.opacity * (1 - at / (_STEPS - 1)) for at in range(_STEPS))
+    if scene.shading.signed:
+        veils = (scene.state.opacity * (1 - abs(2 * at / (_STEPS - 1) - 1)) for at in range(_STEPS))
+    return tuple(blend(surface, (0.5, 0.5, 0.5), veil) for veil in veils)
 
 
 def _small(pieces: Sequence[Piece], theme: Theme) -> list[Word]:
@@ -184,20 +193,20 @@ def _remarks(scene: OverlayScene) -> list[str]:
 
 def _shares(
     scene: OverlayScene, theme: Theme, width: float, slack: float, top: float
-) -> tuple[list[Placed], list[tuple[Box, Colour, bool]], float]:
+) -> tuple[list[Placed], list[tuple[Box, Colour]], float]:
     """Return a bar of shares, a line for each with its number to the right, and where they end."""
-    colours = _share_colours(scene.account.shares, theme)
-    boxes: list[tuple[Box, Colour, bool]] = []
+    colours = share_colours(scene.account.shares, theme)
+    boxes: list[tuple[Box, Colour]] = []
     x = 0.0
     for share, colour in zip(scene.account.shares, colours, strict=True):
         wide = width * share.share
         if wide > 0.2:
-            boxes.append(((x, top, x + wide, top + _BAR), colour, share.aside))
+            boxes.append(((x, top, x + wide, top + _BAR), colour))
         x += wide
     placed: list[Placed] = []
     y = top + _BAR + 4 + _LINE / 2
     for share, colour in zip(scene.account.shares, colours, strict=True):
-        boxes.append(((0, y - _SWATCH / 2, _SWATCH, y + _SWATCH / 2), colour, share.aside))
+        boxes.append(((0, y - _SWATCH / 2, _SWATCH, y + _SWATCH / 2), colour))
         number = percent(share.share)
         wide = width_of(number, _TEXT, MONO) * slack
         name = f"{share.name}, set aside" if share.aside else share.name
@@ -208,19 +217,22 @@ def _shares(
     return placed, boxes, y - _LINE / 2 + 2
 
 
-def _share_colours(shares: Sequence[Share], theme: Theme) -> list[Colour]:
-    """Return the accent for the image, one hue for text, one for special tokens in steps."""
+def share_colours(shares: Sequence[Share], theme: Theme) -> list[Colour]:
+    """Return the accent for the image, one hue for text, one for special tokens in steps.
+
+    What is set aside has the same colour, faint.
+    """
     found: list[Colour] = []
     specials = 0
     for share in shares:
-        if share.role == "image":
-            found.append(theme.accent)
-        elif share.role == "text":
-            found.append(head_colour(2, theme))
-        elif share.role == "padding":
-            found.append(theme.line)
-        else:
-            strength = (1.0, 0.65, 0.4)[min(specials, 2)]
-            found.append(blend(head_colour(1, theme), theme.surface, strength))
-            specials += 1
+        colour = {
+            "image": theme.accent,
+            "text": head_colour(2, theme),
+            "padding": theme.line,
+            "special": blend(
+                head_colour(1, theme), theme.surface, (1.0, 0.65, 0.4)[min(specials, 2)]
+            ),
+        }[share.role]
+        specials += share.role == "special"
+        found.append(blend(colour, theme.surface, _ASIDE) if share.aside else colour)
     return found
