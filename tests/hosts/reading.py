@@ -25,6 +25,15 @@ WIDGET = "w = aw.lines(maps, heads=(0,))"
 
 CELLS = [f"{IMPORTS}\n{MAPS}", f"{WIDGET}\nw"]
 
+FIELDS = [[[200, 30, 40], [20, 160, 60]], [[30, 60, 220], [250, 210, 0]]]
+
+IMAGE_MAPS = f"""\
+image = np.kron(np.uint8({FIELDS!r}), np.ones((200, 300, 1), "uint8"))
+maps = aw.Attention(np.full((1, 2, 4, 4), 0.25, "float32"), aw.Patches(2, 2, image=image))"""
+
+# Weights would lie on the colours.
+IMAGE_WIDGET = "w = aw.overlay(maps, opacity=0)"
+
 CAT_IN_LAYER = {
     0: "cat attends to the 0.625, cat 0.375",
     1: "cat attends to cat 0.875, the 0.125",
@@ -56,6 +65,15 @@ def colours(element: Locator) -> tuple[np.ndarray, np.ndarray]:
     """What a person sees of the element: its colours (n, 3), 0 to 255, and how often each."""
     picture = np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"))
     return np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
+
+
+def shows_image(widget: Locator) -> bool:
+    """Whether each of `FIELDS` covers much of the overlay."""
+    found, counts = colours(widget.locator('[data-view="overlay"]'))
+    fields = np.array(FIELDS).reshape(-1, 3)
+    return all(
+        counts[np.abs(found.astype(int) - field).max(axis=1) <= 2].sum() > 5_000 for field in fields
+    )
 
 
 def ground(widget: Locator) -> float:

@@ -11,7 +11,19 @@ from playwright.sync_api import Locator, Page, expect
 
 from hosts import servers
 from hosts.notebooks import PATIENCE_MS
-from hosts.reading import CAT_IN_LAYER, IMPORTS, MAPS, WIDGET, frame, ground, token
+from hosts.reading import (
+    CAT_IN_LAYER,
+    IMAGE_MAPS,
+    IMAGE_WIDGET,
+    IMPORTS,
+    MAPS,
+    WIDGET,
+    eventually,
+    frame,
+    ground,
+    shows_image,
+    token,
+)
 
 NOTEBOOK = f"""\
 import marimo
@@ -85,6 +97,16 @@ def test_application_hovers_pins_and_follows_python(page: Page, notebook: Path) 
         widget = widget_on(page)
         token(widget, "query", 1).hover()
         expect(widget).to_contain_text(CAT_IN_LAYER[0])
+
+
+def test_application_shows_images(page: Page, notebook: Path) -> None:
+    maps = indent(MAPS, "    ")
+    text = NOTEBOOK.replace(maps, indent(IMAGE_MAPS, "    ")).replace(WIDGET, IMAGE_WIDGET)
+    assert text.count("opacity=0") == 1
+    notebook.write_text(text)
+    with servers.marimo("run", notebook) as server:
+        page.goto(server.url)
+        eventually(lambda: shows_image(widget_on(page)), True)
 
 
 def test_editor_runs_the_cell_again(page: Page, notebook: Path) -> None:

@@ -11,7 +11,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hosts.notebooks import PATIENCE_MS, Notebook
-from hosts.reading import CAT_IN_LAYER, CELLS, colours, eventually, frame, token
+from hosts.reading import (
+    CAT_IN_LAYER,
+    CELLS,
+    IMAGE_MAPS,
+    IMAGE_WIDGET,
+    IMPORTS,
+    colours,
+    eventually,
+    frame,
+    shows_image,
+    token,
+)
 from hosts.servers import Server
 
 OpenNotebook = Callable[..., Notebook]
@@ -42,6 +53,14 @@ def reopened(notebook: Notebook) -> None:
     eventually(lambda: STATE in nbformat.read(path, 4).metadata.get("widgets", {}), True)
     notebook.close()
     notebook.open()
+
+
+@pytest.mark.usefixtures("saving")
+def test_images_are_there_again(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([f"{IMPORTS}\n{IMAGE_MAPS}", f"{IMAGE_WIDGET}\nw"])
+    eventually(lambda: shows_image(notebook.widget()), True)
+    reopened(notebook)
+    eventually(lambda: shows_image(notebook.widget()), True)
 
 
 @pytest.mark.usefixtures("saving")
