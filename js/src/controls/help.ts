@@ -8,7 +8,7 @@ const EVERYWHERE: View["help"] = [
   ["[  ]", "previous, next layer"],
   ["{  }", "previous, next head alone"],
   ["a", "all heads"],
-  ["1  2  3", "lines, matrix, heads"],
+  ["1  2  3  4", "lines, matrix, heads, overlay"],
   ["double-click a head", "shows it alone"],
 ];
 

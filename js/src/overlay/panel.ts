@@ -65,6 +65,7 @@ export class AccountPanel {
   }
 
   update({ account, strongest, places, sums, sinks, aside }: Accounted): void {
+    set(this.element, "data-nothing", !account);
     const shares = account?.shares ?? [];
     const most = shares.findIndex(({ role }) => role === "image");
     said(this.#strongest, strongest && ["strongest: ", strongest.where, " ", formatWeight(strongest.weight)]);

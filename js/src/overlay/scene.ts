@@ -25,6 +25,9 @@ const MANY_HEIGHT = 560;
 /** Boxes have their labels written on them as long as there are few. */
 const FEW_BOXES = 12;
 const STRONG = 0.35;
+/** About the size of what is written on boxes, in CSS pixels. */
+const LETTER = 6.2;
+const LINE = 17;
 
 export interface SceneInput {
   readonly source: Source;
@@ -138,7 +141,7 @@ export class Scene {
       if (drawn && lies(drawn.other)) painted = drawn;
       const row = Math.max(0, picture.place.head);
       picture.heat(drawn ? heatOf(source, state, drawn, row, anchors) : undefined);
-      picture.marks(this.#marks(input, panel, focus, hover, drawn ?? undefined, row));
+      picture.marks(this.#marks(input, picture.place, focus, hover, drawn ?? undefined));
     }
     this.#tellAccount(source, state, shown);
     this.#legend.update({ source, state, shown: painted, anchors, theme });
@@ -146,12 +149,14 @@ export class Scene {
 
   #marks(
     { source, state, theme }: SceneInput,
-    panel: Panel,
+    place: lay.Placed,
     focus: Focus | null,
     hover: Cursor | null,
     shown: Shown | undefined,
-    row: number,
   ): Marks {
+    const panel = source.panels[place.panel] as Panel;
+    const row = Math.max(0, place.head);
+    const scale = lay.scaleOf(place, panel, this.look(panel));
     const pinned = pinsOf(state);
     const hovered = hover && { side: hover.side, positions: [hover.position] };
     const weights = shown?.rows[row];
@@ -166,12 +171,16 @@ export class Scene {
         shown?.other === side && (strength?.(weights?.[position] ?? 0) ?? 0) > STRONG;
       const positions = part.boxes.map((_, at) => part.start + at);
       const quiet = !positions.some(marked);
-      return positions.map((position) => {
+      const named: Rect[] = [];
+      return positions.map((position, at) => {
         const told = marked(position) || strong(position);
+        const label = labels[position] ?? "";
+        const free =
+          quiet && positions.length <= FEW_BOXES && hasRoom(named, part.boxes[at] as Rect, label, scale);
         return {
           side,
           position,
-          label: told || (quiet && positions.length <= FEW_BOXES) ? (labels[position] ?? null) : null,
+          label: told || free ? label : null,
           colour: told || quiet ? INK[theme].accent : INK[theme].muted,
         };
       });
@@ -250,6 +259,14 @@ export const pinsOf = ({ pinned_queries, pinned_keys }: State): readonly Marked[
   { side: "query", positions: pinned_queries },
   { side: "key", positions: pinned_keys },
 ];
+
+/** Whether a box may be named without hiding the names before it, which it then joins. */
+function hasRoom(named: Rect[], [left, top]: Rect, { length }: string, scale: number): boolean {
+  const own: Rect = [left, top, left + (LETTER * length + 8) / scale, top + LINE / scale];
+  const free = named.every((one) => own[0] > one[2] || own[2] < one[0] || own[1] > one[3] || own[3] < one[1]);
+  if (free) named.push(own);
+  return free;
+}
 
 /** Where a position lies on a panel. */
 export function rectOn(panel: Panel, { side, position }: Cursor): Rect | undefined {
