@@ -81,7 +81,7 @@ export function modelled(length, next) {
         guesses[k] = known & 15 ? logits[known >> 4] : 0;
         sum += guesses[k] * weights[first + k];
       }
-      const chance = chances[Math.min(2 * MOST, Math.max(0, MOST + Math.round(sum * STEPS)))];
+      const chance = chances[Math.min(2 * MOST, Math.max(0, MOST + Math.floor(sum * STEPS + 0.5)))];
 
       const bit = next(chance);
       const missed = (bit - chance) * 0.006;
