@@ -127,6 +127,17 @@ describe("pixels of cells", () => {
     }
   });
 
+  it("interpolated weights fade in: no step between neighbouring pixels", () => {
+    const heat = heatOf([0, 1], { interpolation: "bilinear" });
+    const x = line(2, 400, true);
+    const pixels = pixelsOf(heat, "light", gridOf(patches(1, 2), heat), x, line(1, 1, true), true);
+    const alphas = [...pixels].map((pixel) => pixel >>> 24);
+    expect(Math.max(...alphas.map((alpha, at) => Math.abs(alpha - (alphas[at + 1] ?? alpha))))).toBeLessThan(
+      10,
+    );
+    expect(Math.max(...alphas)).toBe(204);
+  });
+
   it("dims what is weak", () => {
     const heat = heatOf([0, 1], { paint: "dim", opacity: 0.6 });
     const grid = gridOf(patches(1, 2), heat);

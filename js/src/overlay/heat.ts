@@ -47,13 +47,19 @@ const LEVELS = 1 << 14;
 
 type Ramp = (strength: number, negative: boolean) => number;
 
+/** Strengths over which an interpolated picture fades in: an edge where weights have none would be made up. */
+const FADE = 0.05;
+
 /** Packed colours of strengths. */
-function rampOf(heat: Heat, theme: Theme): Ramp {
+function rampOf(heat: Heat, theme: Theme, smooth: boolean): Ramp {
   const { signed, opacity, paint } = heat;
   const shade = (strength: number, negative: boolean): number =>
     paint === "dim"
       ? packed(INK[theme].surface, opacity * (1 - strength))
-      : packed(heatColour(heat, strength, negative), alphaOf(strength, opacity));
+      : packed(
+          heatColour(heat, strength, negative),
+          alphaOf(strength, opacity) * (smooth ? Math.min(1, strength / FADE) : 1),
+        );
   const table = (negative: boolean) =>
     Uint32Array.from({ length: SHADES + 1 }, (_, i) => shade(i / SHADES, negative));
   const plus = table(false);
@@ -179,7 +185,7 @@ export function pixelsOf(
   y: Line,
   smooth: boolean,
 ): Uint32Array {
-  const ramp = rampOf(heat, theme);
+  const ramp = rampOf(heat, theme, smooth);
   return smooth ? smoothPixels(heat, ramp, grid, x, y) : cellPixels(heat, ramp, grid, x, y);
 }
 

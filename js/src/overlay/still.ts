@@ -24,12 +24,14 @@ interface Frame {
   readonly bottom: number;
 }
 
+const EVERYWHERE: Frame = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
+
 /** The view as it is on screen; controls, which do nothing in a file, are left out. */
 export function overlayPart(root: HTMLElement, pictures: readonly StillPicture[]): Part {
   const { left, top, right } = root.getBoundingClientRect();
   const found = { images: [] as Image[], boxes: [] as Box[], texts: [] as Text[] };
   for (const picture of pictures) addPicture(found, picture, { x: left, y: top });
-  transcribe(root, root.getBoundingClientRect(), { x: left, y: top }, found);
+  transcribe(root, EVERYWHERE, { x: left, y: top }, found);
   const ends = [...found.images, ...found.boxes].map(({ y, height }) => y + height);
   const height = Math.max(0, ...ends, ...found.texts.map(({ y, size }) => y + size / 2));
   return { width: right - left, height, lines: [], ...found };
@@ -162,10 +164,11 @@ function linesOf(node: globalThis.Text): { text: string; frame: Frame }[] {
   for (const word of node.data.matchAll(/\S+\s*/g)) {
     range.setStart(node, word.index);
     range.setEnd(node, word.index + word[0].trimEnd().length);
-    const frame = range.getBoundingClientRect();
-    if (frame.width === 0) continue;
+    const { left, top, right, bottom, width } = range.getBoundingClientRect();
+    const frame = { left, top, right, bottom };
+    if (width === 0) continue;
     const line = lines.at(-1);
-    if (line && Math.abs(line.frame.top - frame.top) < frame.height / 2) {
+    if (line && Math.abs(line.frame.top - frame.top) < (bottom - top) / 2) {
       line.text += word[0];
       line.frame = {
         ...line.frame,
