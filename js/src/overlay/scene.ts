@@ -50,6 +50,7 @@ export class Scene {
   readonly #area = h("div", { class: "pictures" });
   readonly #message = h("div", { class: "message", hidden: true });
   readonly #legend = new OverlayLegend();
+  #panels: readonly Panel[] = [];
   readonly #looks: Map<string, lay.Look>;
 
   constructor(store: Store, account: AccountPanel, made: (picture: Picture) => void) {
@@ -67,7 +68,7 @@ export class Scene {
 
   /** Whether all of every picture is in sight. */
   get whole(): boolean {
-    return [...this.#looks.values()].every(({ zoom }) => zoom <= 1);
+    return this.#panels.every((panel) => this.look(panel).zoom === 1);
   }
 
   look(panel: Panel): lay.Look {
@@ -89,6 +90,7 @@ export class Scene {
   /** Place and paint the pictures themselves; "waiting" while one of them is on its way. */
   draw({ source, state, theme, width }: SceneInput): "waiting" | "painted" | "same" {
     const { panels, heads } = source;
+    this.#panels = panels;
     const beside = width >= BESIDE;
     const many = state.combine === "each" && heads.length > 1;
     const most = state.height ?? (many ? MANY_HEIGHT : HEIGHT);
@@ -104,7 +106,11 @@ export class Scene {
       this.#made(picture);
     }
     this.pictures = this.#pool.slice(0, places.length);
-    this.#area.replaceChildren(...this.pictures.map(({ element }) => element));
+    // What stays is not touched: it may have the focus, or a finger on it.
+    this.#pool.forEach(({ element }, at) => {
+      if (at >= places.length) element.remove();
+      else if (!element.parentNode) this.#area.append(element);
+    });
     let [painted, waiting] = [false, false];
     this.pictures.forEach((picture, at) => {
       const place = places[at] as lay.Placed;

@@ -113,6 +113,15 @@ describe("a caption on its picture", () => {
     await until(() => String(host.values.pinned_queries) === "2", "the last word");
   });
 
+  it("says aloud what the keyboard comes to, and plays layers", async () => {
+    const { root, host } = await ready(await caption());
+    token(root, "query", 0).focus();
+    await userEvent.keyboard("{ArrowRight}");
+    await until(() => find(root, ".live").textContent?.startsWith("red attends to row"), "the sentence");
+    await userEvent.click(find(root, 'button[aria-label="show the layers in turn"]'));
+    await until(() => host.values.layer === 1, "the next layer");
+  });
+
   it("follows Python, layers and ways to paint", async () => {
     const { root, host } = await ready(await caption({ pinned_queries: [1] }));
     for (const change of [
@@ -218,6 +227,12 @@ describe("patches that look at each other", () => {
     expect(wheel(true)).toBe(true);
     await until(() => picture.dataset.zoomed !== undefined, "the zoom");
     expect(pixels(canvasOf(root, "base"))).not.toBe(shown);
+    const part = pixels(canvasOf(root, "base"));
+    const [x, y] = patchAt(root, 1, 1);
+    send(picture, "pointerdown", [x, y], { buttons: 1 });
+    for (const by of [5, 20, 40]) send(picture, "pointermove", [x + by, y + by], { buttons: 1 });
+    send(picture, "pointerup", [x + 40, y + 40]);
+    await until(() => pixels(canvasOf(root, "base")) !== part, "the drag");
     await userEvent.click(find(root, '[data-choose="matrix"]'));
     await until(() => root.querySelector('[data-view="matrix"]'), "the matrix");
     await userEvent.click(find(root, '[data-choose="overlay"]'));
@@ -225,9 +240,15 @@ describe("patches that look at each other", () => {
       () => root.querySelector<HTMLElement>(".picture")?.dataset.zoomed !== undefined,
       "the same part",
     );
-    find(root, ".picture").focus();
+    const again = find(root, ".picture");
+    again.focus();
     await userEvent.keyboard("0");
-    await until(() => find(root, ".picture").dataset.zoomed === undefined, "the whole");
+    await until(() => again.dataset.zoomed === undefined, "the whole");
+    await userEvent.keyboard("+{Shift>}{ArrowRight}{/Shift}");
+    await until(() => again.dataset.zoomed !== undefined, "the zoom by keys");
+    expect(focused()).toBe(again);
+    await userEvent.keyboard("0");
+    await until(() => again.dataset.zoomed === undefined, "the whole again");
     await until(() => pixels(canvasOf(root, "base")) === shown, "the same picture");
   });
 
@@ -294,12 +315,16 @@ describe("states", () => {
     await until(() => root.dataset.status === "ready", "the picture");
   });
 
-  it("asks for what is not here, and says so without a kernel", async () => {
-    const traits = await caption();
-    const { root, host } = await ready({ ...traits, _block: null, pinned_queries: [] });
+  it("asks for what is not here, and says so where there is no kernel", async () => {
+    const far = { ...(await caption()), _block: null };
+    const { root, host } = await ready(far);
+    expect(readout(root)).toMatch(/^hover a patch/);
     await userEvent.hover(token(root, "query", 1));
     await until(() => host.sent.some((sent) => (sent as { kind?: string }).kind === "rows"), "the request");
     expect(readout(root)).toMatch(/^red — loading/);
+    const alone = await ready(far, { kind: { sends: false } });
+    await userEvent.hover(token(alone.root, "query", 1));
+    await until(() => /need a running kernel/.test(readout(alone.root)), "why");
   });
 
   it.each([320, 559, 900])("fits %d pixels, the account below where there is little room", async (width) => {
