@@ -157,12 +157,6 @@ def _union(rects: list[tuple[float, ...]]) -> Rect:
     return left, top, right, bottom
 
 
-def cells_of(patches: Patches) -> NDArray[np.int64]:
-    """Return the cell of each position, counted row by row; −1 for a position on none."""
-    cells: NDArray[np.int64] | None = getattr(patches, "cells", None)
-    return np.arange(len(patches), dtype=np.int64) if cells is None else cells
-
-
 def rects_of(axis: Axis) -> Rects:
     """Return where each position of an axis lies: its cell or its box."""
     parts = [_rects(segment) for segment in axis.segments]
@@ -176,7 +170,7 @@ def _rects(segment: Tokens | Patches | Boxes) -> Rects:
     if isinstance(segment, Tokens):
         return rects
     left, top, right, bottom = region_of(segment)
-    cells = cells_of(segment)
+    cells = segment.cells
     on = cells >= 0
     row, column = np.divmod(cells[on], segment.cols)
     wide, high = (right - left) / segment.cols, (bottom - top) / segment.rows

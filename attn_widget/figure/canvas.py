@@ -62,6 +62,8 @@ class Picture(Generic[PlannedT]):
     """Pixels a CSS pixel with which a bitmap is likely to be small enough."""
     palette: int = 256
     """How many colours a bitmap has."""
+    photograph: bool = False
+    """Whether colours run into one another: each pixel then gets the nearest of the palette."""
     coarser: Callable[[], Picture[PlannedT] | None] = lambda: None
     """The same with less detail, for where the bitmap is too large; None where nothing is left."""
 
@@ -115,7 +117,7 @@ def png_of(picture: Picture[PlannedT]) -> bytes:
         image = _rendered(figure, ratio)
         palette = _palette(image, picture.colours, picture.palette)
         exact = min(len(picture.colours), picture.palette - 1)
-        data = _encoded(_indexed(image, palette, exact), ratio)
+        data = _encoded(_indexed(image, palette, exact, picture.photograph), ratio)
         coarser = picture.coarser() if len(data) > PNG_BYTES else None
         if coarser is None:
             break
@@ -124,7 +126,7 @@ def png_of(picture: Picture[PlannedT]) -> bytes:
         ratio *= min(0.95, 0.97 * float(PNG_BYTES / len(data)) ** 0.55)
         size = (round(planned.width * ratio), round(planned.height * ratio))
         smaller = image.resize(size, Image.Resampling.BILINEAR)
-        data = _encoded(_indexed(smaller, palette, exact), ratio)
+        data = _encoded(_indexed(smaller, palette, exact, picture.photograph), ratio)
     return data
 
 
@@ -173,12 +175,17 @@ def _palette(image: Image.Image, exact: Sequence[Colour], colours: int) -> Image
     return palette
 
 
-def _indexed(image: Image.Image, palette: Image.Image, exact: int) -> Image.Image:
+def _indexed(
+    image: Image.Image, palette: Image.Image, exact: int, photograph: bool = False
+) -> Image.Image:
     """Return an image in the colours of a palette, of which the first ``exact`` are kept exactly.
 
-    Pillow finds near colours, not always the nearest.
+    Pillow finds near colours, not always the nearest: a photograph shows the difference.
     """
-    indexed = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    if photograph:
+        indexed = _nearest(image, palette)
+    else:
+        indexed = image.quantize(palette=palette, dither=Image.Dither.NONE)
     colours = np.asarray(palette.getpalette(), dtype=np.uint32).reshape(-1, 3)[:exact]
     # One number a colour; a table of all there are is far quicker than any search.
     table = np.zeros(1 << 24, np.uint8)
@@ -187,6 +194,21 @@ def _indexed(image: Image.Image, palette: Image.Image, exact: int) -> Image.Imag
     pixels = np.asarray(image.convert("RGBX")).view("<u4")[..., 0] & 0xFFFFFF
     found = table[pixels]
     indexed.paste(Image.fromarray(found - 1), mask=Image.fromarray(found > 0))
+    return indexed
+
+
+def _nearest(image: Image.Image, palette: Image.Image) -> Image.Image:
+    """Return an image in the nearest colours of a palette, told apart by five bits a channel."""
+    colours = np.asarray(palette.getpalette(), dtype=np.float32).reshape(-1, 3)
+    step = np.arange(4, 256, 8, dtype=np.float32)
+    green, blue = np.meshgrid(step, step, indexing="ij")
+    table = np.empty((32, 32, 32), np.uint8)
+    for at, red in enumerate(step):
+        rest = [(channel[..., None] - colours[:, i]) ** 2 for i, channel in ((1, green), (2, blue))]
+        table[at] = ((red - colours[:, 0]) ** 2 + rest[0] + rest[1]).argmin(axis=2)
+    pixels = np.asarray(image) >> 3
+    indexed = Image.fromarray(table[pixels[..., 0], pixels[..., 1], pixels[..., 2]])
+    indexed.putpalette(palette.getpalette() or [])
     return indexed
 
 

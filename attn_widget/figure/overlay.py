@@ -63,6 +63,7 @@ def _with_detail(scene: OverlayScene, step: int) -> Picture[OverlayPlan]:
             room=room,
         ),
         draw=draw_overlay,
+        photograph=True,
         colours=[
             *theme.neutrals,
             *(head_colour(head, theme) for head in _hues(scene)),
@@ -201,7 +202,12 @@ def _draw_numbers(plan: OverlayPlan, place: Place, panel: Panel, pixels: Pixels)
         wide, high = part.cell[0] * to.scale[0], part.cell[1] * to.scale[1]
         if wide < _CELL[0] or high < _CELL[1]:
             continue
-        here = [p for p in range(part.start, part.stop) if strengths[p] > _LEAST_SHOWN]
+        tagged = {*scene.state.pinned_keys} if scene.other == "key" else set()
+        here = [
+            position
+            for position in range(part.start, part.stop)
+            if strengths[position] > _LEAST_SHOWN and position not in tagged
+        ]
         here.sort(key=lambda p: -float(strengths[p]))
         for position in here[:_NUMBERS]:
             rect = scene.rects[position]

@@ -126,7 +126,7 @@ def _fitting(chips: Sequence[Chip], width: float, slack: float) -> list[Chip]:
         return measured
     ranked = sorted(
         range(len(measured)),
-        key=lambda at: (-measured[at].pinned, -round(measured[at].strength, 4), at),
+        key=lambda at: (-measured[at].pinned, -round(measured[at].strength, 2), at),
     )
     gap = Chip("…", 0.0, 0.0, 18.0)
     kept: set[int] = set()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import Patches
-from ..panels import Panel, PanelPart, Rect, cells_of
+from ..panels import Panel, PanelPart, Rect
 from .overlay_paint import between_middles, grid_of
 from .overlay_scene import OverlayScene
 
@@ -93,7 +93,7 @@ def lines_of(
 
 def _mask(part: PanelPart, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     assert isinstance(part.segment, Patches)
-    cells = cells_of(part.segment)
+    cells = part.segment.cells
     mask = np.zeros(part.segment.rows * part.segment.cols, dtype=bool)
     mask[cells[chosen & (cells >= 0)]] = True
     return np.asarray(mask.reshape(part.segment.rows, part.segment.cols))

@@ -11,9 +11,11 @@ from typing import Final
 
 from ..account import Share
 from ..filters import COMBINED
+from .colormap import MARKS, as_colour, theme_key
 from .lettering import BOLD, MONO, fitted, width_of
 from .matrix_notes import colour_bar
 from .notes import NOTE, Notes, Placed, Word, flow, joined, last_to_the_right, phrases, words_of
+from .overlay_paint import PADDING, UNSEEN, hatched
 from .overlay_reading import (
     FAR_FROM_ONE,
     accounts,
@@ -39,6 +41,23 @@ _GAP: Final = 9.0
 _ASIDE: Final = 0.35
 _STEPS: Final = 30
 """Steps of the colour bar."""
+
+
+def _hatchings(scene: OverlayScene, theme: Theme) -> list[Word]:
+    """Return what hatchings mean, where there are any."""
+    marks = MARKS[theme_key(scene.state.theme)]
+    neutral = {
+        UNSEEN: (blend(theme.muted, theme.surface, 0.15), theme.muted),
+        PADDING: (as_colour(marks["masked"].ground), as_colour(marks["masked"].line)),
+        "set aside": (blend(theme.muted, theme.surface, 0.45), theme.surface),
+    }
+    odd = {name: (as_colour(mark.ground), as_colour(mark.line)) for name, mark in marks.items()}
+    words: list[Word] = []
+    for name in hatched(scene):
+        ground, line = (neutral | odd)[name]
+        words.append(Word("", NOTE, ground, mark="hatch", space=5, colours=(line,)))
+        words += phrases([name], theme)
+    return words
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,8 @@ def below(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Note
     """Return what is left out, and the size of the map; arguments as for :func:`above`."""
     size = f"{len(scene.queries):,} × {len(scene.keys):,} {scene.kind}s"
     sums = sums_phrase(scene.row_sums)
-    said = phrases([*accounts(scene), f"{size} · {sums}" if sums else size], theme)
+    said = [*phrases(accounts(scene)[:1], theme), *_hatchings(scene, theme)]
+    said += phrases([*accounts(scene)[1:], f"{size} · {sums}" if sums else size], theme)
     placed, y = flow(said, width, slack, 16.0)
     return Notes(last_to_the_right(placed, width, slack), y)
 
@@ -103,7 +123,7 @@ def column(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Col
     boxes: list[tuple[Box, Colour]] = []
     if scene.account.shares and scene.numbers:
         y += _GAP if placed else 0
-        heading, y = flow(phrases(["where the weight lies"], theme), width, slack, y)
+        heading, y = flow(phrases([f"where the {scene.kind} lies"], theme), width, slack, y)
         placed += heading
         listed, boxes, y = _shares(scene, theme, width, slack, y + 2)
         placed += listed
@@ -170,7 +190,7 @@ def _half(scene: OverlayScene) -> list[Piece]:
     if account.half == 0 or account.of < 2:
         return []
     return [
-        Piece("half of the weight on the image lies in "),
+        Piece(f"half of the {scene.kind} on the image lies in "),
         Piece(f"{account.half:,} of {account.of:,}", True),
         Piece(f" {places_name(scene)}"),
     ]
@@ -179,7 +199,12 @@ def _half(scene: OverlayScene) -> list[Piece]:
 def _remarks(scene: OverlayScene) -> list[str]:
     said = []
     total = scene.account.total
-    if scene.kind == "weight" and scene.side == "query" and abs(1 - total) > FAR_FROM_ONE:
+    if (
+        scene.kind == "weight"
+        and scene.side == "query"
+        and scene.numbers
+        and abs(1 - total) > FAR_FROM_ONE
+    ):
         said.append(f"the weights sum to {format_weight(total)}")
     if scene.sinks and scene.sinks_share > 0:
         count = len(scene.sinks)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import Patches
-from ..panels import Panel, PanelPart, Rect, cells_of
+from ..panels import Panel, PanelPart, Rect
 from .colormap import MARKS, anchors_of, colours_at, theme_key
 from .overlay_scene import LEAST_STRENGTH, OverlayScene
 from .palette import Theme
@@ -28,6 +28,12 @@ _PITCH: Final = 8
 """CSS pixels from line to line of a hatching, along a row."""
 _TRUE_PIXELS: Final = 8
 """An image whose pixels are drawn larger than so many CSS pixels shows them as squares."""
+
+
+UNSEEN: Final = "not seen: outside the patches"
+PADDING: Final = "padding"
+_TRIAL: Final = 160
+"""Pixels a side on which it is told whether anything is hatched."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +123,35 @@ def _picture(view: View, theme: Theme) -> Floats:
     return canvas
 
 
+def hatched(scene: OverlayScene) -> list[str]:
+    """Return the names of what is hatched on any picture, in the order in which they are told."""
+    found: dict[str, bool] = {}
+    for panel in scene.panels:
+        covered, inside = _covered(View(panel, (_TRIAL, _TRIAL), 1.0))
+        unseen = panel.image is not None and any(panel.patches()) and (inside & ~covered).any()
+        padding = (covered & ~inside).any()
+        for name, there in ((UNSEEN, unseen), (PADDING, padding)):
+            found[name] = found.get(name, False) or bool(there)
+    placed = ~np.isnan(scene.rects[:, 0])
+    for name, where in scene.odd.items():
+        found[name] = bool((where & placed).any())
+    return [name for name, there in found.items() if there]
+
+
+def _covered(view: View) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Mark the pixels that patches cover, and those of the image."""
+    covered = np.zeros((view.size[1], view.size[0]), dtype=bool)
+    for part in view.panel.patches():
+        covered[view.span(part.region)] = True
+    inside = np.zeros_like(covered)
+    inside[view.span((0.0, 0.0, *view.panel.size))] = True
+    return covered, inside
+
+
 def _hatch_beside(canvas: Floats, scene: OverlayScene, view: View, theme: Theme) -> None:
     """Hatch what no patch covers, and what lies beside the image."""
-    covered = np.zeros(canvas.shape[:2], dtype=bool)
-    grids = [part for part in view.panel.patches()]
-    for part in grids:
-        covered[view.span(part.region)] = True
-    inside = np.zeros(canvas.shape[:2], dtype=bool)
-    inside[view.span((0.0, 0.0, *view.panel.size))] = True
-    if grids and view.panel.image is not None:
+    covered, inside = _covered(view)
+    if any(view.panel.patches()) and view.panel.image is not None:
         unseen = inside & ~covered
         _mix(canvas, unseen, theme.surface, _VEIL)
         _mix(canvas, unseen & _lines(view, canvas.shape[:2]), theme.muted, 0.5)
@@ -177,7 +203,7 @@ def grid_of(
     """
     assert isinstance(part.segment, Patches)
     flat = np.full(part.segment.rows * part.segment.cols, np.nan, np.float32)
-    cells = cells_of(part.segment)
+    cells = part.segment.cells
     here = np.arange(part.start, part.stop)
     shown = (cells >= 0) & ~np.isin(here, sorted(scene.apart))
     flat[cells[shown]] = values[part.start : part.stop][shown]
@@ -265,23 +291,17 @@ def _hatch_odd(
     for part in view.panel.parts:
         if part.side != scene.other:
             continue
-        here = values[part.start : part.stop]
-        apart = np.isin(np.arange(part.start, part.stop), sorted(scene.apart))
-        kinds = (
-            ("missing", np.isnan(here) & ~apart),
-            ("infinite", (here == np.inf) & ~apart),
-            ("masked", (here == -np.inf) & ~apart),
-        )
-        rects = scene.rects[part.start : part.stop]
-        for name, where in kinds:
-            if where.any():
-                cells = _cells(view, rects[where])
+        here = slice(part.start, part.stop)
+        for name, where in scene.odd_of(values).items():
+            if not where[here].any():
+                continue
+            cells = _cells(view, scene.rects[here][where[here]])
+            lines = cells & _lines(view, canvas.shape[:2])
+            if name in marks:
                 _mix(canvas, cells, _unit(marks[name].ground), 1.0)
-                lines = cells & _lines(view, canvas.shape[:2])
                 _mix(canvas, lines, _unit(marks[name].line), 1.0)
-        if apart.any():
-            lines = _cells(view, rects[apart]) & _lines(view, canvas.shape[:2])
-            _mix(canvas, lines, theme.surface, 0.8)
+            else:
+                _mix(canvas, lines, theme.surface, 0.8)
 
 
 def _cells(view: View, rects: Floats) -> NDArray[np.bool_]:

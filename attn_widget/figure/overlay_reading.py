@@ -119,7 +119,8 @@ def accounts(scene: OverlayScene) -> list[str]:
     side = "what is attended to (source)" if scene.side == "query" else "what attends (target)"
     said = [f"shown: {side}"]
     if scene.every > 1 and (not scene.focus or scene.side == "key"):
-        said.append(f"only every {ordinal(scene.every)} query read")
+        others = ", the others not shown" if scene.side == "key" else ""
+        said.append(f"only every {ordinal(scene.every)} query read{others}")
     if scene.missing:
         said.append(missing_phrase(scene.missing))
     return said

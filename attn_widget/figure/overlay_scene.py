@@ -87,6 +87,25 @@ class OverlayScene:
         """Where what is painted lies."""
         return rects_of(self.axis)
 
+    def odd_of(self, values: Values) -> dict[str, NDArray[np.bool_]]:
+        """Mark the positions that hold no number to be painted, by what they are."""
+        apart = np.isin(np.arange(len(values)), sorted(self.apart))
+        return {
+            "missing": np.isnan(values) & ~apart,
+            "masked": (values == -np.inf) & ~apart,
+            "infinite": (values == np.inf) & ~apart,
+            "set aside": apart,
+        }
+
+    @property
+    def odd(self) -> dict[str, NDArray[np.bool_]]:
+        """Mark the same in any of the rows painted."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for row in self.painted:
+            for name, where in self.odd_of(row).items():
+                found[name] = where | found.get(name, np.zeros(len(where), dtype=bool))
+        return found
+
     @cached_property
     def strengths(self) -> Values:
         """How strong the weights are painted, ``(rows, n)``."""
@@ -121,7 +140,7 @@ def read_overlay(attention: Attention, state: OverlayState) -> OverlayScene:
     """Read from a map what a picture of its overlay in some state shows.
 
     Where that takes long, every so many queries are read, beside the pinned ones: never more than
-    24 million weights, and fewer where 0.3 s would not do.
+    24 million weights, and fewer where 0.3 s would not do. Sinks are told where all are.
     """
     side: Side = "key" if state.pinned_keys and not state.pinned_queries else "query"
     focus = state.pinned_queries if side == "query" else state.pinned_keys
@@ -135,7 +154,7 @@ def read_overlay(attention: Attention, state: OverlayState) -> OverlayScene:
     apart = frozenset(() if state.special == "show" else hidden)
     row = _mean(before)
     sinks: tuple[int, ...] = ()
-    if attention.kind == "weight":
+    if attention.kind == "weight" and tally.every == 1:
         sinks = sinks_of(tally.received, roles_of(attention.keys), attention.shape[2])
     left = [key for key in sinks if side == "query" and key not in apart]
     numbers = state.heads if len(painted) == len(state.heads) else (COMBINED,) * len(painted)
@@ -212,7 +231,7 @@ class _Tally:
         self.averaged = 0
         self._sums = [np.zeros((count, keys)) for _ in range(2)]
         self._counts = [np.zeros((count, keys), np.int64) for _ in range(2)]
-        self._columns = [np.full((count, queries), np.nan, np.float32) for _ in range(2)]
+        self._columns = [np.zeros((count, queries), np.float32) for _ in range(2)]
         self._received = np.zeros(keys)
         self._present = np.zeros(keys, np.int64)
         self.row_sums: tuple[float, float] | None = None
@@ -281,13 +300,13 @@ class _Tally:
             return np.asarray(self._received / self._present, dtype=np.float32)
 
     def rows(self, focus: tuple[int, ...]) -> tuple[Values, Values]:
-        """Return the weights of a focus, painted and as they were; see ``rows_of_focus``."""
+        """Return the weights of a focus, painted and as they were; see ``rows_of_focus``.
+
+        Of keys those of the queries gone through, and 0 for the others.
+        """
         state = self._state
         if self._side == "key":
-            renormalised = state.special == "renormalise"
-            if self.every == 1 or renormalised or not state.heads:
-                return self._columns[0], self._columns[1]
-            return self._whole_columns(focus)
+            return self._columns[0], self._columns[1]
         if not focus or not state.heads:
             found = []
             for sums, counts in zip(self._sums, self._counts, strict=True):
@@ -300,20 +319,3 @@ class _Tally:
         return rows_of_focus(
             weights, state.combine, "query", everyone, state.special, (), self.key_special
         )
-
-    def _whole_columns(self, focus: tuple[int, ...]) -> tuple[Values, Values]:
-        """Read the pinned keys of all queries, where only some queries were gone through."""
-        state, attention = self._state, self._attention
-        weights = np.stack(
-            [
-                np.concatenate(
-                    [attention[state.layer, head, :, key : key + 1] for key in focus], axis=1
-                )
-                for head in state.heads
-            ]
-        )
-        apart = [at for at, key in enumerate(focus) if key in self.key_special]
-        return rows_of_focus(
-            weights, state.combine, "key", range(len(focus)), state.special,
-            attention.queries.special, apart,
-        )  # fmt: skip

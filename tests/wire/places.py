@@ -18,7 +18,7 @@ from attn_widget.account import (
 )
 from attn_widget.axes import Axis, Segment
 from attn_widget.filters import combine_heads, merge_heads
-from attn_widget.panels import cells_of, panels_of, rects_of, region_of, roles_of
+from attn_widget.panels import panels_of, rects_of, region_of, roles_of
 
 Case = dict[str, Any]
 Image = NDArray[np.uint8]
@@ -58,7 +58,7 @@ def parts_of(axis: Axis) -> list[Case]:
         if isinstance(segment, Boxes):
             parts.append({**part, "kind": "boxes", "boxes": segment.regions.tolist()})
             continue
-        cells = cells_of(segment).tolist()
+        cells = segment.cells.tolist()
         parts.append(
             {
                 **part,
