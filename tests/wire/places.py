@@ -163,6 +163,15 @@ def panels_cases() -> list[Case]:
             "boxes without a picture", [Boxes([[2, 3, 40, 50], [1, 1, 7, 60]])], [Patches(2, 2)]
         ),
         panels_case("no boxes", [Boxes([])], [grid]),
+        panels_case(
+            "another order, with newlines between rows",
+            [text, Patches(2, 3, image=WIDE, order=[3, 4, 5, -1, 0, 1, 2, -1]), PLAIN],
+        ),
+        panels_case(
+            "some cells of a grid",
+            [PLAIN],
+            [Patches(3, 4, image=SMALL, region=(0, -16, 64, 80), order=[11, 5, 6, -1, 0])],
+        ),
     ]
 
 
