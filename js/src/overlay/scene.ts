@@ -20,6 +20,7 @@ import { type Focus, otherSide, type Shown, type Source } from "./source.ts";
 const BESIDE = 560;
 const ACCOUNT_WIDTH = 216;
 const GAP = 20;
+const SCROLLBAR = 12;
 const HEIGHT = 400;
 const MANY_HEIGHT = 560;
 /** Boxes have their labels written on them as long as there are few. */
@@ -97,8 +98,10 @@ export class Scene {
     const room = Math.floor(beside ? width - ACCOUNT_WIDTH - GAP : width);
     const { places, height } = lay.arrange(panels, many ? heads.length : 1, room, most);
     const wide = Math.max(1, ...places.map((place) => place.x + place.width));
-    Object.assign(this.#area.style, { width: `${wide}px`, height: `${Math.min(height, most)}px` });
-    set(this.#area, "data-scrolls", height > most + 1);
+    const scrolls = height > most + 1;
+    const [w, h] = [wide + (scrolls ? SCROLLBAR : 0), Math.min(height, most)];
+    Object.assign(this.#area.style, { width: `${w}px`, height: `${h}px` });
+    set(this.#area, "data-scrolls", scrolls);
     set(this.element, "data-beside", beside);
     while (this.#pool.length < places.length) {
       const picture = new Picture();

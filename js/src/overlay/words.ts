@@ -2,6 +2,7 @@
 
 import type { Axis } from "../content.ts";
 import { h, set, setText } from "../dom.ts";
+import { isRightToLeft } from "../lines/layout.ts";
 import { TokenColumn } from "../lines/tokens.ts";
 import type { Units } from "../lines/units.ts";
 import type { Side } from "../store.ts";
@@ -38,6 +39,7 @@ export class Words extends TokenColumn {
       // Patches lie between this word and the one before it.
       set(token, "data-gap", at > 0 && (units.starts[at] as number) > (units.starts[at - 1] as number) + 1);
     }
+    set(this.element, "dir", isRightToLeft(units.labels) ? "rtl" : null);
     this.noun = axis?.parts.some(({ kind }) => kind === "boxes") ? "box" : "word";
     setText(this.#heading, shared ? "tokens" : this.side === "query" ? "queries" : "keys");
     set(this.row, "hidden", units.count === 0);

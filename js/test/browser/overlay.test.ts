@@ -1,6 +1,7 @@
 import axe from "axe-core";
 import { afterEach, describe, expect, it } from "vitest";
 import { userEvent } from "vitest/browser";
+import { blockTrait } from "../fakes.ts";
 import { send } from "./heatmap.ts";
 import {
   all,
@@ -252,7 +253,23 @@ describe("patches that look at each other", () => {
     await until(() => pixels(canvasOf(root, "base")) === shown, "the same picture");
   });
 
-  it("set special tokens and sinks aside, and say how much", async () => {
+  it("names sinks, sets them aside and puts them back", async () => {
+    const values = new Float32Array(25 * 25).fill(0.3 / 24);
+    for (let query = 0; query < 25; query++) values[query * 25 + 8] = 0.7;
+    const layers = [{ heads: 1, queries: 25, keys: 25, values }];
+    const { root, host } = await ready({ ...(await classifier()), _block: blockTrait({ layers }) });
+    expect(account(root)).toContain("1 patch takes 70 % (sinks)");
+    const before = heat(root);
+    await userEvent.click(find(root, ".account button[title^='leave']"));
+    expectState(host, { aside: [8], special: "renormalise" });
+    await until(() => heat(root) !== before, "the rest");
+    expect(account(root)).toMatch(/image, set aside70 %.*71\.\d % set aside/);
+    await userEvent.click(find(root, ".account button[title^='paint']"));
+    expectState(host, { aside: [], special: "show" });
+    await until(() => heat(root) === before, "what was");
+  });
+
+  it("set special tokens aside, and say how much", async () => {
     const { root, host } = await ready(await classifier({ pinned_queries: [0] }));
     expect(account(root)).toMatch(/image\d.*\[CLS\]\d/);
     host.fromPython({ special: "renormalise", aside: [3] });
