@@ -26,15 +26,41 @@ interface Frame {
 
 const EVERYWHERE: Frame = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
 
-/** The view as it is on screen; controls, which do nothing in a file, are left out. */
-export function overlayPart(root: HTMLElement, pictures: readonly StillPicture[]): Part {
+/**
+ * The view as it is on screen; controls, which do nothing in a file, are left out.
+ *
+ * @param legend Its colours stand below; its words are left to those who put the picture together.
+ */
+export function overlayPart(
+  root: HTMLElement,
+  pictures: readonly StillPicture[],
+  legend?: HTMLElement,
+): Part {
   const { left, top, right } = root.getBoundingClientRect();
   const found = { images: [] as Image[], boxes: [] as Box[], texts: [] as Text[] };
   for (const picture of pictures) addPicture(found, picture, { x: left, y: top });
   transcribe(root, EVERYWHERE, { x: left, y: top }, found);
-  const ends = [...found.images, ...found.boxes].map(({ y, height }) => y + height);
-  const height = Math.max(0, ...ends, ...found.texts.map(({ y, size }) => y + size / 2));
-  return { width: right - left, height, lines: [], ...found };
+  for (const canvas of legend?.querySelectorAll<HTMLCanvasElement>(".ramp canvas") ?? []) {
+    const { width, height } = canvas.getBoundingClientRect();
+    if (width === 0) continue;
+    const y = endOf(found) + 12;
+    found.images.push({ x: 0, y, width, height, title: "colours from weak to strong", canvas: copy(canvas) });
+  }
+  return { width: right - left, height: endOf(found), lines: [], ...found };
+}
+
+function endOf({ images, boxes, texts }: Found): number {
+  const ends = [...images, ...boxes].map(({ y, height }) => y + height);
+  return Math.max(0, ...ends, ...texts.map(({ y, size }) => y + size / 2));
+}
+
+/** The picture is painted later, when the screen may show something else. */
+function copy(canvas: HTMLCanvasElement): HTMLCanvasElement {
+  const made = document.createElement("canvas");
+  made.width = canvas.width;
+  made.height = canvas.height;
+  made.getContext("2d")?.drawImage(canvas, 0, 0);
+  return made;
 }
 
 interface Found {
@@ -89,7 +115,7 @@ function addPicture(
 function transcribe(element: Element, within: Frame, origin: Point, found: Found): void {
   const style = getComputedStyle(element);
   const own = element.getBoundingClientRect();
-  const control = element.matches("button, canvas, select, input");
+  const control = element.matches("button, canvas, select, input, .overlay-tools");
   if (control || style.visibility !== "visible" || style.display === "none") return;
   const clip = style.overflow === "visible" ? within : overlap(own, within);
   if (!clip) return;

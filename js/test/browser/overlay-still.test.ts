@@ -137,6 +137,21 @@ describe("a still of the overlay", () => {
     expect(boxes[0]?.opacity).toBeCloseTo(0.5, 2);
   });
 
+  it("has the colours of the legend below", () => {
+    view();
+    const ramp = h("canvas", { width: 320, height: 20, style: "width:160px;height:10px;display:block" });
+    const legend = document.body.appendChild(
+      h("div", {}, h("span", { class: "ramp" }, ramp), "0 – 0.46, absolute"),
+    );
+    const part = overlayPart(root as HTMLElement, [], legend);
+    legend.remove();
+    expect(part.images).toHaveLength(1);
+    expect(part.images[0]).toMatchObject({ x: 0, width: 160, height: 10 });
+    expect(part.images[0]?.canvas.width).toBe(320);
+    expect(part.images[0]?.y).toBeGreaterThan(60);
+    expect(part.texts.some(({ text }) => text.includes("absolute"))).toBe(false);
+  });
+
   it("can be written as SVG", () => {
     const picture = { ...view(), title: "", background: [255, 255, 255] as const, font: "sans-serif" };
     const svg = toSvg({ ...picture, sentence: "", notes: [] });
