@@ -50,6 +50,7 @@
     places: () => probe.reachable("lines"),
   };
   const plot = (root) => root.querySelector('[data-view="matrix"] .plot');
+  const picture = (root) => root.querySelector('[data-view="overlay"] .picture');
   const scroller = (root) => root.querySelector(".heads-scroller");
   const count = (root) => root.querySelector('[data-view="heads"] .choices .end')?.textContent ?? "0 of";
   const careful = (root) => [...root.querySelectorAll(".legend .care")].filter((note) => note.offsetParent);
@@ -69,6 +70,17 @@
       places: (root) => places(scroller(root)).filter(onThumbnail(root)),
       surface: scroller,
       exact: (root) => root.dataset.status === "ready" && !count(root).includes("here"),
+    },
+    overlay: {
+      ...lines,
+      places: (root) => places(picture(root)),
+      surface: picture,
+    },
+    overlay_words: {
+      ...lines,
+      tokens: (root) => [...root.querySelectorAll(".words [data-side][data-index]")],
+      places: () => probe.reachable("overlay_words"),
+      surface: picture,
     },
     bertviz_heads: {
       ...tools.bertviz,

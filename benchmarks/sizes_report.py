@@ -152,11 +152,12 @@ def tables(found: Found) -> str:
     return "\n\n".join(parts)
 
 
-def write(folder: Path, found: Found, facts: dict[str, Any]) -> str:
-    """Write `sizes.json` and `sizes.md`.
+def write(folder: Path, name: str, found: Found, facts: dict[str, Any]) -> str:
+    """Write every single value as JSON and tables as Markdown.
 
     Args:
         folder: Where to write; it exists.
+        name: Of both files.
         found: Every view and what was measured of it.
         facts: The machine and the conditions.
 
@@ -167,10 +168,10 @@ def write(folder: Path, found: Found, facts: dict[str, Any]) -> str:
         {"view": dataclasses.asdict(view), "visit": dataclasses.asdict(visit)}
         for view, visit in found
     ]
-    (folder / "sizes.json").write_text(json.dumps({"facts": facts, "visits": visits}, indent=1))
+    (folder / f"{name}.json").write_text(json.dumps({"facts": facts, "visits": visits}, indent=1))
     loads = [visit.load for _, visit in found]
     about = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     about += f"\n- load average before a case: {min(loads)} to {max(loads)}"
     text = f"# Every view at every size\n\n{tables(found)}\n\n## Conditions\n\n{about}\n"
-    (folder / "sizes.md").write_text(text)
+    (folder / f"{name}.md").write_text(text)
     return text

@@ -31,7 +31,7 @@ class View:
 
     Attributes:
         name: Short and unique; what `--only` selects by.
-        group: "lines", "matrix" or "heads".
+        group: "lines", "matrix", "heads" or "overlay".
         tool: What probe.js knows it by.
         title: What is shown, for the tables.
         source: Where its numbers come from.
@@ -64,7 +64,7 @@ class View:
     @property
     def ours(self) -> bool:
         """Whether it is a view of the widget."""
-        return self.tool in ("lines", "matrix", "heads")
+        return self.tool in ("lines", "matrix", "heads", "overlay", "overlay_words")
 
 
 def _lines(name: str, title: str, source: str, shape: tuple[int, int, int], map_: str) -> View:
