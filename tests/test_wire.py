@@ -16,6 +16,7 @@ from attn_widget.scale import SCALES
 from oracle import lines_of, strength_of
 from wire import make
 
+AGAIN = "run python -m wire.make in tests"
 FOLDER = Path(make.__file__).parent
 
 
@@ -43,9 +44,9 @@ def test_files_are_those_that_are_made() -> None:
     for name, content in made.items():
         held = (FOLDER / name).read_bytes()
         if name.endswith(".json"):
-            assert same(json.loads(held), json.loads(content)), f"{name}: run tests/wire/make.py"
+            assert same(json.loads(held), json.loads(content)), f"{name}: {AGAIN}"
         else:
-            assert held == content, f"{name}: run tests/wire/make.py"
+            assert held == content, f"{name}: {AGAIN}"
     held_arrays = {f"arrays/{path.name}" for path in (FOLDER / "arrays").iterdir()}
     assert held_arrays == {name for name in made if name.startswith("arrays/")}
 

@@ -1,9 +1,9 @@
 """Make the files that pytest and vitest both read, so that Python and the page agree.
 
-``python tests/wire/make.py`` writes them; ``tests/test_wire.py`` fails when they differ from what
-is made here, and checks the numbers in them by other means. Numbers that JSON lacks are the strings
-"NaN", "Infinity" and "-Infinity" (JavaScript's ``Number(text)`` reads them); missing weights in
-``edges.json`` and ``words.json`` are null.
+``python -m wire.make`` in ``tests`` writes them; ``tests/test_wire.py`` fails when they differ from
+what is made here, and checks the numbers in them by other means. Numbers that JSON lacks are the
+strings "NaN", "Infinity" and "-Infinity" (JavaScript's ``Number(text)`` reads them); missing
+weights in ``edges.json`` and ``words.json`` are null.
 """
 
 from __future__ import annotations
@@ -27,11 +27,7 @@ from attn_widget.filters import Edges, Filter, select_edges
 from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
 from attn_widget.slices import Strongest, fog_sizes
-
-if __package__:
-    from .places import account_cases, panels_cases
-else:
-    from places import account_cases, panels_cases
+from wire.places import account_cases, panels_cases
 
 FOLDER: Final = Path(__file__).parent
 NAN, INF = float("nan"), float("inf")
