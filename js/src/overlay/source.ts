@@ -39,6 +39,8 @@ export interface Shown {
 
 /** Hovering back and forth finds what it has seen. */
 const KNOWN = 8;
+/** Most bytes of rows that are asked for before anyone looks at them. */
+const AHEAD_BYTES = 1_000_000;
 const NOTHING: Readonly<Record<Side, ReadonlySet<number>>> = { query: new Set(), key: new Set() };
 
 export const otherSide = (side: Side): Side => (side === "query" ? "key" : "query");
@@ -170,8 +172,14 @@ export class Source {
     const [position = 0] = focus.positions;
     const part = partAt(focus.side === "query" ? content.queries : content.keys, position);
     const steps = part?.kind === "patches" ? [0, -part.cols, part.cols] : [0];
+    const across = (focus.side === "query" ? content.keys : content.queries).labels.length;
+    // Large rows that nobody may look at would keep the one that is hovered next waiting.
+    const room = AHEAD_BYTES / (4 * content.heads * across * steps.length);
+    const reach = Math.min(2, Math.floor((room - 1) / 2));
     const { layer } = this.#model.state;
-    for (const step of steps) this.#store.want(layer, focus.side, position + step - 2, position + step + 3);
+    for (const step of reach > 0 ? steps : []) {
+      this.#store.want(layer, focus.side, position + step - reach, position + step + reach + 1);
+    }
   }
 
   /** Positions that the axis has: state may come before the map it belongs to. */
