@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import Patches
-from ..panels import Panel, PanelPart, Rect
+from ..panels import Panel, PanelPart, Rect, roles_of
 from .overlay_paint import between_middles, grid_of
 from .overlay_scene import OverlayScene
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
 """A straight piece, in original pixels."""
 
-_FINE: Final = 400
-"""Steps along the longer side of a grid in which smooth lines are followed, at most."""
+_SAMPLES: Final = 128
+"""Samples along the longer side of a grid whose smooth lines are followed."""
 _STEPS: Final = 8
-"""Steps a cell."""
+"""Samples along a cell, at most."""
 
 
 def enclosing(
@@ -52,42 +52,48 @@ def enclosing(
 
 
 def members_of(scene: OverlayScene, panel: Panel) -> list[int]:
-    """Return the positions that are painted on a panel."""
+    """Return the positions that are painted on the image of a panel, not beside it."""
+    roles = roles_of(scene.axis)
     return [
         position
         for part in panel.parts
         if part.side == scene.other
         for position in range(part.start, part.stop)
-        if position not in scene.apart and not np.isnan(scene.rects[position, 0])
+        if position not in scene.apart and roles[position] == "image"
     ]
 
 
 def lines_of(
     scene: OverlayScene, row: int, panel: Panel
 ) -> Iterator[tuple[float, list[Segment], list[Rect]]]:
-    """Yield for each share the pieces around its set on grids, and the boxes in the set."""
+    """Yield for each share the pieces around its set on grids, and the boxes in the set.
+
+    Interpolated contours hold their share of the interpolated weight.
+    """
     weights = scene.painted[row]
-    members = members_of(scene, panel)
     shares = sorted(scene.state.contours)
-    for share, inside in zip(shares, enclosing(weights, members, shares), strict=True):
-        pieces: list[Segment] = []
-        boxes: list[Rect] = []
+    smooth = scene.state.paint == "contours" and scene.state.interpolation == "bilinear"
+    parts = [part for part in panel.parts if part.side == scene.other]
+    grids = [part for part in parts if isinstance(part.segment, Patches)]
+    fields = [_field(scene, weights, part, panel) for part in grids] if smooth else []
+    sets = enclosing(weights, members_of(scene, panel), shares)
+    for share, inside in zip(shares, sets, strict=True):
         if not inside:
             continue
         chosen = np.zeros(len(weights), dtype=bool)
         chosen[inside] = True
-        level = float(np.abs(weights[inside[-1]]))
-        for part in panel.parts:
-            if part.side != scene.other:
-                continue
+        boxes: list[Rect] = []
+        for part in parts:
             if not isinstance(part.segment, Patches):
                 rects = scene.rects[part.start : part.stop][chosen[part.start : part.stop]]
                 boxes += [(r[0], r[1], r[2], r[3]) for r in rects.tolist()]
-            elif scene.state.paint == "contours" and scene.state.interpolation == "bilinear":
-                pieces += _level_lines(scene, weights, part, level)
+        pieces: list[Segment] = []
+        for index, part in enumerate(grids):
+            if smooth:
+                pieces += _level_lines(part, fields[index], _level(fields, share))
             else:
-                every = scene.state.paint == "outline"
-                pieces += _edges(part, _mask(part, chosen[part.start : part.stop]), every)
+                mask = _mask(part, chosen[part.start : part.stop])
+                pieces += _edges(part, mask, scene.state.paint == "outline")
         yield share, pieces, boxes
 
 
@@ -123,26 +129,42 @@ def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
             yield line, start, stop
 
 
-def _level_lines(
-    scene: OverlayScene, weights: NDArray[np.float32], part: PanelPart, level: float
-) -> list[Segment]:
-    """Return where interpolated magnitudes pass a level, along the border of the grid too."""
+def _field(
+    scene: OverlayScene, weights: NDArray[np.float32], part: PanelPart, panel: Panel
+) -> NDArray[np.float64]:
+    """Return samples of interpolated magnitudes on the image, 0 beside it and on odd cells."""
+    grid, odd = grid_of(scene, weights, part)
+    steps = max(1, min(_STEPS, _SAMPLES // max(grid.shape)))
+    places = [(np.arange(count * steps) + 0.5) / steps for count in grid.shape]
+    field = np.abs(between_middles(grid, places))
+    field[np.repeat(np.repeat(odd, steps, axis=0), steps, axis=1)] = 0
+    for axis, at in enumerate(places):
+        along = part.region[1 - axis] + at * part.cell[1 - axis]
+        beside = (along < 0) | (along > panel.size[1 - axis])
+        field[(slice(None),) * axis + (beside,)] = 0
+    return field
+
+
+def _level(fields: Sequence[NDArray[np.float64]], share: float) -> float:
+    """Return the magnitude above which samples hold a share of all."""
+    ranked = np.sort(np.concatenate([field.ravel() for field in fields]))[::-1]
+    sums = np.cumsum(ranked)
+    return float(ranked[int(np.argmax(sums >= share * sums[-1] * (1 - 1e-7)))])
+
+
+def _level_lines(part: PanelPart, field: NDArray[np.float64], level: float) -> list[Segment]:
+    """Return where samples pass a level, along the border of the grid too."""
     from contourpy import contour_generator
 
-    grid, _ = grid_of(scene, np.abs(weights), part)
-    steps = max(1, min(_STEPS, _FINE // max(grid.shape)))
-    places = [(np.arange(count * steps) + 0.5) / steps for count in grid.shape]
-    fine = np.pad(between_middles(grid, places), 1)
-    down, across = (
-        np.concatenate([[at[0] - 0.5 / steps], at, [at[-1] + 0.5 / steps]]) for at in places
-    )
-    left, top, _, _ = part.region
-    wide, high = part.cell
-    lines = contour_generator(x=left + across * wide, y=top + down * high, z=fine).lines(
-        level * (1 - 1e-6)
+    if level <= 0:
+        return []
+    left, top, right, bottom = part.region
+    x, y = (
+        np.concatenate([[start], start + (np.arange(n) + 0.5) * (end - start) / n, [end]])
+        for start, end, n in ((left, right, field.shape[1]), (top, bottom, field.shape[0]))
     )
     pieces: list[Segment] = []
-    for line in lines:
+    for line in contour_generator(x=x, y=y, z=np.pad(field, 1)).lines(level):
         points = [(float(x), float(y)) for x, y in np.asarray(line)]
-        pieces += [*pairwise(points)]
+        pieces += pairwise(points)
     return pieces

@@ -49,7 +49,7 @@ def _hatchings(scene: OverlayScene, theme: Theme) -> list[Word]:
     neutral = {
         UNSEEN: (blend(theme.muted, theme.surface, 0.15), theme.muted),
         PADDING: (as_colour(marks["masked"].ground), as_colour(marks["masked"].line)),
-        "set aside": (blend(theme.muted, theme.surface, 0.45), theme.surface),
+        "set aside": (as_colour(marks["masked"].ground), theme.muted),
     }
     odd = {name: (as_colour(mark.ground), as_colour(mark.line)) for name, mark in marks.items()}
     words: list[Word] = []

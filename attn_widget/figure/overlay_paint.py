@@ -22,7 +22,7 @@ from .sampling import Values
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_VEIL: Final = 0.55
+_VEIL: Final = 0.62
 """What the model never saw lies under so much of the ground."""
 _PITCH: Final = 8
 """CSS pixels from line to line of a hatching, along a row."""
@@ -301,7 +301,8 @@ def _hatch_odd(
                 _mix(canvas, cells, _unit(marks[name].ground), 1.0)
                 _mix(canvas, lines, _unit(marks[name].line), 1.0)
             else:
-                _mix(canvas, lines, theme.surface, 0.8)
+                _mix(canvas, cells, _unit(marks["masked"].ground), 0.75)
+                _mix(canvas, lines, theme.muted, 1.0)
 
 
 def _cells(view: View, rects: Floats) -> NDArray[np.bool_]:

@@ -226,7 +226,7 @@ class _Tally:
             weights = len(state.heads) * keys
             self.every = query_spacing(range(queries), weights, lambda rows: self._read(rows))
         self._rows = range(queries)[min(self.every // 2, max(0, queries - 1)) :: self.every]
-        count = 1 if state.combine != "each" else len(state.heads)
+        count = len(state.heads) if state.combine == "each" else min(1, len(state.heads))
         self.largest = 0.0
         self.averaged = 0
         self._sums = [np.zeros((count, keys)) for _ in range(2)]
