@@ -400,7 +400,7 @@ def _chip_labels(ax: Axes, plan: OverlayPlan, chip: Chip, x: float, y: float) ->
     label = Label(chip.text, x + INSET, y, FONT, theme.muted if quiet else theme.text, face)
     labels = [label]
     wide = width_of(chip.text, FONT, face)
-    if chip.apart:
+    if chip.apart and not chip.pinned:
         stroke(ax, [Path([(x + INSET, y), (x + INSET + wide, y)])], [theme.muted])
     if chip.number and not chip.apart:
         right = x + chip.width - INSET
