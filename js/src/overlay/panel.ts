@@ -9,7 +9,7 @@ export interface Accounted {
   /** undefined while the weights are not here. */
   readonly account: Account | undefined;
   /** Where the strongest position lies, and its weight. */
-  readonly strongest: { readonly where: string; readonly weight: number } | undefined;
+  readonly strongest: { readonly where: string; readonly weight: number; readonly head: string } | undefined;
   /** What holds the weight: "patches", "boxes". */
   readonly places: string;
   /** Whether rows are expected to sum to 1. */
@@ -68,7 +68,10 @@ export class AccountPanel {
     set(this.element, "data-nothing", !account);
     const shares = account?.shares ?? [];
     const most = shares.findIndex(({ role }) => role === "image");
-    said(this.#strongest, strongest && ["strongest: ", strongest.where, " ", formatWeight(strongest.weight)]);
+    said(
+      this.#strongest,
+      strongest && ["strongest: ", strongest.where, " ", formatWeight(strongest.weight), strongest.head],
+    );
     const half = account && account.half > 0 && `${account.half} of ${account.of}`;
     said(this.#half, half && ["half of the weight on the image lies in ", half, ` ${places}`]);
     while (this.#lines.childElementCount > shares.length) this.#lines.lastElementChild?.remove();

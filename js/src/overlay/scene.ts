@@ -216,9 +216,13 @@ export class Scene {
   }
 
   #tellAccount(source: Source, state: State, shown: Shown | undefined): void {
-    const strongest = shown?.account.strongest ?? -1;
+    // With heads side by side, the place and the weight are those of one of them.
+    const row = shown ? shown.mosts.indexOf(Math.max(...shown.mosts)) : -1;
+    const most = shown?.mosts[row] ?? 0;
+    const roles = shown && source.roles[shown.other];
+    const at = shown?.rows[row]?.findIndex((w, to) => roles?.[to] === "image" && Math.abs(w) === most) ?? -1;
     const labels = (shown?.other === "query" ? source.content?.queries : source.content?.keys)?.labels ?? [];
-    const weight = shown && Math.max(0, ...shown.mosts);
+    const head = shown && shown.rows.length > 1 ? ` (head ${shown.heads[row]})` : "";
     const boxes = source.panels.some(({ parts }) =>
       parts.some(({ side, part }) => side === shown?.other && part.kind === "boxes"),
     );
@@ -229,7 +233,9 @@ export class Scene {
     this.#account.update({
       account: shown?.account,
       strongest:
-        strongest < 0 || weight === undefined ? undefined : { where: labels[strongest] ?? "", weight },
+        at < 0 || most === 0
+          ? undefined
+          : { where: labels[at] ?? "", weight: shown?.rows[row]?.[at] ?? 0, head },
       places: boxes ? "boxes" : "patches",
       sums: source.content?.kind === "weight" && shown?.other === "key",
       sinks: shown && shown.sinks > 0 && count > 0 ? { count, share: shown.sinks } : undefined,

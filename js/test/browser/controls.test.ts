@@ -156,7 +156,10 @@ describe("what is shown", () => {
   it("has no controls that have nothing to choose", async () => {
     const { root } = await ready(mapTraits({ layers: [attention(1, 3, 3)] }));
     const shown = all(root, ".bar .group").filter((group) => group.offsetParent !== null);
-    expect(shown.map(({ textContent }) => textContent)).toEqual(["linesmatrixheadsoverlay", "optionsexport?"]);
+    expect(shown.map(({ textContent }) => textContent)).toEqual([
+      "linesmatrixheadsoverlay",
+      "optionsexport?",
+    ]);
   });
 });
 
