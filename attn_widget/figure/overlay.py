@@ -26,7 +26,7 @@ from .notes import NOTE
 from .overlay_chips import FONT, HEIGHT, INSET, NUMBER, Chip
 from .overlay_contours import lines_of
 from .overlay_notes import bar_colours, share_colours
-from .overlay_paint import Pixels, View, compose
+from .overlay_paint import Floats, Pixels, View, compose, ground_of
 from .overlay_plan import CAPTION, OverlayPlan, Place, plan_overlay
 from .overlay_reading import percent
 from .overlay_scene import OverlayScene
@@ -93,8 +93,9 @@ def draw_overlay(ax: Axes, plan: OverlayPlan) -> None:
     """
     prepare(ax, plan.width, plan.height)
     labels: list[Label] = []
+    grounds: dict[tuple[int, int, int], Floats] = {}
     for place in plan.places:
-        labels += _draw_place(ax, plan, place)
+        labels += _draw_place(ax, plan, place, grounds)
     labels += _draw_chips(ax, plan)
     labels += _draw_column(ax, plan)
     labels += draw_notes(ax, plan.header, PADDING, PADDING)
@@ -102,7 +103,9 @@ def draw_overlay(ax: Axes, plan: OverlayPlan) -> None:
     draw_labels(ax, labels, outlines=plan.outlines)
 
 
-def _draw_place(ax: Axes, plan: OverlayPlan, place: Place) -> list[Label]:
+def _draw_place(
+    ax: Axes, plan: OverlayPlan, place: Place, grounds: dict[tuple[int, int, int], Floats]
+) -> list[Label]:
     scene, panel = plan.scene, plan.scene.panels[place.panel]
     labels: list[Label] = []
     if len(scene.numbers) > 1:
@@ -111,7 +114,10 @@ def _draw_place(ax: Axes, plan: OverlayPlan, place: Place) -> list[Label]:
     view = View(panel, (max(1, size[0]), max(1, size[1])), plan.detail)
     if not scene.numbers:
         scene = replace(scene, painted=np.zeros((1, len(scene.axis)), np.float32), fulls=(1.0,))
-    pixels = compose(scene, place.row, view, plan.theme)
+    key = place.panel, *view.size
+    if key not in grounds:
+        grounds[key] = ground_of(scene, view, plan.theme)
+    pixels = compose(scene, place.row, view, plan.theme, grounds[key])
     draw_cells(ax, pixels, place.box)
     if not plan.scene.numbers:
         return labels

@@ -78,7 +78,16 @@ def heat_colours(scene: OverlayScene, values: Values, strengths: Values) -> Pixe
     return colours_at(anchors_of(shading.colormap, shading.signed, shading.theme), shares)
 
 
-def compose(scene: OverlayScene, row: int, view: View, theme: Theme) -> Pixels:
+def ground_of(scene: OverlayScene, view: View, theme: Theme) -> Floats:
+    """Return a panel without weights, ``(height, width, 3)`` of 0..1; arguments as below."""
+    canvas = _picture(view, theme)
+    _hatch_beside(canvas, scene, view, theme)
+    return canvas
+
+
+def compose(
+    scene: OverlayScene, row: int, view: View, theme: Theme, ground: Floats | None = None
+) -> Pixels:
     """Return a panel with one row of weights on it, ``(height, width, 3)``.
 
     Args:
@@ -86,9 +95,9 @@ def compose(scene: OverlayScene, row: int, view: View, theme: Theme) -> Pixels:
         row: which of the rows painted.
         view: the panel, and on how many pixels.
         theme: the picture's colours.
+        ground: what :func:`ground_of` returns, where it is there already.
     """
-    canvas = _picture(view, theme)
-    _hatch_beside(canvas, scene, view, theme)
+    canvas = ground_of(scene, view, theme) if ground is None else ground.copy()
     values, strengths = scene.painted[row], scene.strengths[row]
     if scene.state.paint in ("heat", "dim"):
         for part in view.panel.parts:
@@ -117,7 +126,9 @@ def _picture(view: View, theme: Theme) -> Floats:
     larger = size[0] / view.detail / image.shape[1]
     how = Image.Resampling
     kind = how.NEAREST if larger > _TRUE_PIXELS else how.BICUBIC if larger > 1 else how.LANCZOS
-    pixels = np.asarray(Image.fromarray(image).resize(size, kind), dtype=np.float64) / 255
+    # Images much larger than what is shown are halved first: far quicker, and looks the same.
+    resized = Image.fromarray(image).resize(size, kind, reducing_gap=3.0)
+    pixels = np.asarray(resized, dtype=np.float64) / 255
     opacity = pixels[..., 3:] if pixels.shape[2] == 4 else 1.0
     canvas[rows, columns] = opacity * pixels[..., :3] + (1 - opacity) * np.asarray(theme.surface)
     return canvas
