@@ -70,9 +70,9 @@ def middle(pixels: Pixels, row: float, column: float, cells: tuple[int, int] = (
     return np.asarray(pixels[y, int((column + 0.5) * pixels.shape[1] / cells[1])])
 
 
-def blended(strength: float, opacity: float, ground: int = 128, name: str = "inferno") -> Pixels:
+def blended(strength: float, opacity: float, ground: int = 128, name: str = "image") -> Pixels:
     """The colour of a strength over a ground, by the formula."""
-    alpha = opacity * min(1, 0.25 + 1.1 * strength) if strength > 0.004 else 0.0
+    alpha = opacity * min(1, 2 * strength) if strength > 0.004 else 0.0
     colour = colours_at(MAPS[name]["light"], strength).astype(np.float64)
     return np.floor(alpha * colour + (1 - alpha) * ground + 0.5).astype(np.int64)
 

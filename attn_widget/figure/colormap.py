@@ -56,6 +56,10 @@ MAPS: Final[dict[str, dict[str, Anchors]]] = {
         "00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 "
         "8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838"
     ),
+    # Inferno without its darkest quarter, which would look like shadow on an image.
+    "image": _both(
+        "57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4"
+    ),
     "inferno": _both(
         "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 "
         "bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4"

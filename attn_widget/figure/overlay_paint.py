@@ -65,7 +65,7 @@ class View:
 
 def alpha_of(strength: Any, opacity: float) -> Floats:
     """Return the opacity of cells of some strength, where ``opacity`` is that of the strongest."""
-    shown = opacity * np.minimum(1, 0.25 + 1.1 * np.asarray(strength, dtype=np.float64))
+    shown = opacity * np.minimum(1, 2 * np.asarray(strength, dtype=np.float64))
     return np.where(np.asarray(strength) > LEAST_STRENGTH, shown, 0.0)
 
 

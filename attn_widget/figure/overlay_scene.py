@@ -131,7 +131,7 @@ class OverlayScene:
             scale=self.state.scale,
             full=self.full,
             keys=len(self.keys),
-            colormap="inferno" if auto else self.state.colormap,
+            colormap="image" if auto else self.state.colormap,
             theme=self.state.theme,
         )
 
@@ -154,7 +154,9 @@ def read_overlay(attention: Attention, state: OverlayState) -> OverlayScene:
     apart = frozenset(() if state.special == "show" else hidden)
     row = _mean(before)
     sinks: tuple[int, ...] = ()
-    if attention.kind == "weight" and tally.every == 1:
+    # What words or boxes look at most is what they ask for: a sink is one among patches.
+    among = attention.keys is attention.queries
+    if attention.kind == "weight" and among and tally.every == 1:
         sinks = sinks_of(tally.received, roles_of(attention.keys), attention.shape[2])
     left = [key for key in sinks if side == "query" and key not in apart]
     numbers = state.heads if len(painted) == len(state.heads) else (COMBINED,) * len(painted)

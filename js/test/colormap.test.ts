@@ -4,7 +4,7 @@ import type { Rgb } from "../src/lines/scene.ts";
 import { anchorsOf, colourAt, MARKS } from "../src/scale/colormap.ts";
 
 type Theme = "light" | "dark";
-type Name = "auto" | "diverging" | "grey" | "viridis" | "cividis" | "inferno";
+type Name = "auto" | "diverging" | "grey" | "viridis" | "cividis" | "inferno" | "image";
 
 interface Wire {
   readonly anchors: Readonly<Record<Name, Readonly<Record<Theme, Rgb[]>>>>;
@@ -16,7 +16,7 @@ const wire: Wire = JSON.parse(
   readFileSync(new URL("../../tests/wire/colormaps.json", import.meta.url), "utf8"),
 );
 const THEMES: readonly Theme[] = ["light", "dark"];
-const NAMES: readonly Name[] = ["auto", "diverging", "grey", "viridis", "cividis", "inferno"];
+const NAMES: readonly Name[] = ["auto", "diverging", "grey", "viridis", "cividis", "inferno", "image"];
 const of = (name: Name, theme: Theme) =>
   name === "diverging" ? anchorsOf("auto", true, theme) : anchorsOf(name, false, theme);
 

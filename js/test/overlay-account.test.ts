@@ -118,7 +118,7 @@ describe.each(cases.map((one) => [one.name, one] as const))("%s", (_, one) => {
     const weights = combineHeads({ heads, queries, keys, values }, [...Array(heads).keys()], one.combine);
     const received = receivedOf(weights);
     expectClose(received, floats(one.expected.received));
-    expect(sinksOf(received, one.key_roles)).toEqual(one.expected.sinks);
+    expect(sinksOf(received, one.key_roles, one.shape[1])).toEqual(one.expected.sinks);
     if (one.expected.sinks_share === null) return;
     const before = mean(sourceOf(one, "show").shown(focus)?.rows ?? []);
     expectClose([shareOf(before, one.expected.sinks)], [one.expected.sinks_share]);

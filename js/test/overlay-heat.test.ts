@@ -79,11 +79,11 @@ describe("half-pixel interpolation", () => {
 
 describe("pixels of cells", () => {
   it("colour by strength, and opacity with it", () => {
-    const heat = heatOf([0, 0.5, 1, 0.003]);
+    const heat = heatOf([0, 0.25, 1, 0.003]);
     const x = line(4, 8, false);
     const pixels = pixelsOf(heat, "light", gridOf(patches(1, 4), heat), x, line(1, 1, false), false);
-    const middle = [...colourAt(heat.anchors, 0.5), Math.round(255 * 0.8 * 0.8)];
-    expect([...pixels].map(rgba).map(([, , , alpha]) => alpha)).toEqual([0, 0, 163, 163, 204, 204, 0, 0]);
+    const middle = [...colourAt(heat.anchors, 0.25), Math.round(255 * 0.8 * 0.5)];
+    expect([...pixels].map(rgba).map(([, , , alpha]) => alpha)).toEqual([0, 0, 102, 102, 204, 204, 0, 0]);
     expect(rgba(pixels[2] as number)).toEqual(middle);
     expect(rgba(pixels[4] as number).slice(0, 3)).toEqual(colourAt(heat.anchors, 1));
   });
@@ -149,11 +149,11 @@ describe("pixels of cells", () => {
   });
 
   it("opacity follows strength", () => {
-    expect([0, 0.004, 0.01, 0.5, 0.7, 1].map((strength) => alphaOf(strength, 0.8))).toEqual([
+    expect([0, 0.004, 0.01, 0.25, 0.7, 1].map((strength) => alphaOf(strength, 0.8))).toEqual([
       0,
       0,
-      0.8 * (0.25 + 1.1 * 0.01),
-      0.8 * 0.8,
+      0.8 * 0.02,
+      0.4,
       0.8,
       0.8,
     ]);

@@ -10,6 +10,8 @@ import type { Role } from "./panels.ts";
 const SINK_TIMES_MEDIAN = 10;
 /** … and more than so many times what uniform attention would give. */
 const SINK_TIMES_UNIFORM = 3;
+/** Of fewer queries all may well ask for one thing. */
+const SINK_QUERIES = 16;
 
 export interface Share {
   /** The role, or the label of special tokens without the digits by which they differ. */
@@ -130,7 +132,8 @@ export function receivedOf({ heads, queries, keys, values }: Weights): Float32Ar
  * The positions on the image that draw far more weight than their like, whoever asks: more than ten times
  * what the median one receives, and more than three times what uniform attention would give.
  */
-export function sinksOf(received: Float32Array, roles: readonly Role[]): number[] {
+export function sinksOf(received: Float32Array, roles: readonly Role[], queries: number): number[] {
+  if (queries < SINK_QUERIES) return [];
   const onImage = [...received.keys()].filter(
     (key) => roles[key] === "image" && Number.isFinite(received[key] as number),
   );

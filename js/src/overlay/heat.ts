@@ -34,7 +34,7 @@ export const LEAST_STRENGTH = 0.004;
 
 /** The opacity of a cell of some strength where `opacity` is that of the strongest. */
 export const alphaOf = (strength: number, opacity: number): number =>
-  strength > LEAST_STRENGTH ? opacity * Math.min(1, 0.25 + 1.1 * strength) : 0;
+  strength > LEAST_STRENGTH ? opacity * Math.min(1, 2 * strength) : 0;
 
 /** The colour of a weight of some strength. */
 export const heatColour = ({ anchors, signed }: Heat, strength: number, negative: boolean): Rgb =>
@@ -47,19 +47,13 @@ const LEVELS = 1 << 14;
 
 type Ramp = (strength: number, negative: boolean) => number;
 
-/** Strengths over which an interpolated picture fades in: an edge where weights have none would be made up. */
-const FADE = 0.05;
-
 /** Packed colours of strengths. */
-function rampOf(heat: Heat, theme: Theme, smooth: boolean): Ramp {
+function rampOf(heat: Heat, theme: Theme): Ramp {
   const { signed, opacity, paint } = heat;
   const shade = (strength: number, negative: boolean): number =>
     paint === "dim"
       ? packed(INK[theme].surface, opacity * (1 - strength))
-      : packed(
-          heatColour(heat, strength, negative),
-          alphaOf(strength, opacity) * (smooth ? Math.min(1, strength / FADE) : 1),
-        );
+      : packed(heatColour(heat, strength, negative), alphaOf(strength, opacity));
   const table = (negative: boolean) =>
     Uint32Array.from({ length: SHADES + 1 }, (_, i) => shade(i / SHADES, negative));
   const plus = table(false);
@@ -185,7 +179,7 @@ export function pixelsOf(
   y: Line,
   smooth: boolean,
 ): Uint32Array {
-  const ramp = rampOf(heat, theme, smooth);
+  const ramp = rampOf(heat, theme);
   return smooth ? smoothPixels(heat, ramp, grid, x, y) : cellPixels(heat, ramp, grid, x, y);
 }
 

@@ -25,8 +25,10 @@ export interface Label {
 
 /** Smaller cells have no room for a number. */
 const ROOM = { width: 34, height: 16 };
-/** While all of a picture is in sight only cells of at least this strength are numbered. */
-const STRONG = 0.25;
+/** While all of a picture is in sight only cells with at least this share of the largest strength are numbered. */
+const STRONG = 0.5;
+/** … and no more than this many: numbers would hide the picture. */
+const MOST_AT_REST = 12;
 const SIZE = 11;
 
 const screenRect = ({ place, panel, look }: Paint, [left, top, right, bottom]: Rect): Rect => [
@@ -40,15 +42,17 @@ const seen = ({ place }: Paint, x: number, y: number) =>
 /** The weights of patches that have room for them. */
 export function numbersOf(paint: Paint, { side, values, strength, aside = [] }: Heat): Label[] {
   const found: Label[] = [];
-  const least = paint.look.zoom > 1 ? LEAST_STRENGTH : STRONG;
+  let least = paint.look.zoom > 1 ? LEAST_STRENGTH : undefined;
   for (const { side: of, part } of paint.panel.parts) {
     if (of !== side || part.kind !== "patches") continue;
     for (let position = part.start; position < part.stop; position++) {
       const value = values[position] as number;
       const rect = rectOf(part, position);
-      if (!rect || !(strength(value) > least) || aside.includes(position)) continue;
+      if (!rect) continue;
       const [left, top, right, bottom] = screenRect(paint, rect);
       if (right - left < ROOM.width || bottom - top < ROOM.height) break;
+      least ??= leastAtRest(paint, { side, values, strength, aside });
+      if (!(strength(value) > least) || aside.includes(position)) continue;
       const [x, y] = [(left + right) / 2, (top + bottom) / 2];
       if (!seen(paint, x, y)) continue;
       const size = Math.min(12, (right - left) / 4.1);
@@ -65,6 +69,22 @@ export function numbersOf(paint: Paint, { side, values, strength, aside = [] }: 
     }
   }
   return found;
+}
+
+/** The strength that cells must exceed to be numbered while all of a picture is in sight. */
+function leastAtRest(
+  { panel }: Paint,
+  { side, values, strength, aside }: Pick<Heat, "side" | "values" | "strength" | "aside">,
+): number {
+  const strengths = panel.parts.flatMap(({ side: of, part }) =>
+    of === side && part.kind === "patches"
+      ? [...values.subarray(part.start, part.stop)].map((value, at) =>
+          aside?.includes(part.start + at) ? 0 : strength(value) || 0,
+        )
+      : [],
+  );
+  strengths.sort((a, b) => b - a);
+  return Math.max(STRONG * (strengths[0] ?? 0), strengths[MOST_AT_REST] ?? 0, LEAST_STRENGTH);
 }
 
 /** Names of boxes at their left top, numbers in the middle of what they belong to. */

@@ -56,6 +56,8 @@ export interface BoxMark {
   readonly position: number;
   readonly label: string | null;
   readonly colour: Rgb;
+  /** Another one is looked at. */
+  readonly faint?: boolean;
 }
 
 /** The picture itself; what no patch covers and what lies beside the image is hatched. */
@@ -244,7 +246,11 @@ export function paintMarks(
     for (const pixels of all) frame(context, pixels, css(halo, 0.8), (width + 2) * ratio);
     for (const pixels of all) frame(context, pixels, css(colour), width * ratio);
   };
-  for (const { side, position, colour } of boxes) framed({ side, positions: [position] }, colour, surface, 2);
+  for (const { side, position, colour, faint } of boxes) {
+    context.globalAlpha = faint ? 0.4 : 1;
+    framed({ side, positions: [position] }, colour, surface, faint ? 1 : 2);
+  }
+  context.globalAlpha = 1;
   if (strongest) framed(strongest, LINE, HALO, 1.5);
   for (const one of pinned) framed(one, accent, surface, 2.5);
   if (focus) framed(focus, accent, surface, 2.5);

@@ -94,7 +94,7 @@ export class AccountPanel {
     set(this.#sinks, "hidden", !sinks || aside);
     if (sinks) {
       const [count, take] = sinks.count === 1 ? ["1 patch", "takes"] : [`${sinks.count} patches`, "take"];
-      setText(this.#sinkText, `${count} ${take} ${percent(sinks.share)} (sinks) `);
+      setText(this.#sinkText, `${count} ${take} ${percent(sinks.share)}, whoever asks (sinks?) `);
     }
     set(this.#back, "hidden", !aside);
     setText(this.#backText, `${percent(account?.setAside ?? 0)} set aside `);

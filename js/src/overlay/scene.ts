@@ -137,7 +137,7 @@ export class Scene {
     const shown = source.shown(focus);
     const resting = source.focus(null);
     const anchors = anchorsOf(
-      state.colormap === "auto" && !source.signed ? "inferno" : state.colormap,
+      state.colormap === "auto" && !source.signed ? "image" : state.colormap,
       source.signed,
       theme,
     );
@@ -191,6 +191,7 @@ export class Scene {
           position,
           label: told || free ? label : null,
           colour: told || quiet ? INK[theme].accent : INK[theme].muted,
+          faint: !told && !quiet,
         };
       });
     });
@@ -226,10 +227,7 @@ export class Scene {
     const boxes = source.panels.some(({ parts }) =>
       parts.some(({ side, part }) => side === shown?.other && part.kind === "boxes"),
     );
-    // Words of a caption look where their objects are: only among patches themselves it is a sink.
-    const shared = source.content?.queries === source.content?.keys;
-    const sinks = shared ? source.sinks() : [];
-    const count = sinks.filter((key) => !source.apart.key.has(key)).length;
+    const count = source.sinks().filter((key) => !source.apart.key.has(key)).length;
     this.#account.update({
       account: shown?.account,
       strongest:

@@ -160,8 +160,10 @@ export class Source {
   /** Patches that draw far more weight than their like; none while the layer is not here. */
   sinks(): readonly number[] {
     this.#follow();
-    if (!this.#whole || this.#content?.kind !== "weight") return [];
-    this.#sinks ??= sinksOf(receivedOf(this.#whole.before), this.#roles.key);
+    const { kind, queries, keys } = this.#content ?? {};
+    // What words or boxes look at most is what they ask for.
+    if (!this.#whole || kind !== "weight" || !queries || queries !== keys) return [];
+    this.#sinks ??= sinksOf(receivedOf(this.#whole.before), this.#roles.key, queries.labels.length);
     return this.#sinks;
   }
 

@@ -24,7 +24,10 @@ const read = (hex: string): Anchors =>
     return [bits >> 16, (bits >> 8) & 255, bits & 255] as const;
   });
 
-const MAPS: Readonly<Record<State["colormap"] | "diverging", Readonly<Record<Theme, Anchors>>>> = {
+/** Those of the state, and what "auto" means of signed values and on an image. */
+type Name = State["colormap"] | "diverging" | "image";
+
+const MAPS: Readonly<Record<Name, Readonly<Record<Theme, Anchors>>>> = {
   auto: {
     light: read("ffffff cce7f8 99cdf0 70b0df 4893ce 2175bb 1e5896 173d72 0d244f"),
     dark: read("17191c 1e2f44 1f476f 286294 3a80b4 4ba0d5 72bee5 a3daf0 d5f5fd"),
@@ -51,6 +54,8 @@ const MAPS: Readonly<Record<State["colormap"] | "diverging", Readonly<Record<The
     "00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 " +
       "8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838",
   ),
+  // Inferno without its darkest quarter, which would look like shadow on an image.
+  image: both("57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4"),
   inferno: both(
     "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 " +
       "bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4",
@@ -87,7 +92,7 @@ export const MARKS: Readonly<Record<Theme, Marks>> = {
 };
 
 /** The anchors of a map; of `signed` values they run from the most negative to the most positive. */
-export const anchorsOf = (name: State["colormap"], signed: boolean, theme: Theme): Anchors =>
+export const anchorsOf = (name: Name, signed: boolean, theme: Theme): Anchors =>
   MAPS[signed && name === "auto" ? "diverging" : name][theme];
 
 /** The colour at a share of the way, 0..1, along some anchors. */
