@@ -68,6 +68,9 @@ def add_views(page: Embedded, entry: PageMap, layer: int, state: State, memory: 
     _add_columns(page, entry, layer, state, memory)
     if state["whole"] or (state["whole"] is None and max(queries, keys) <= FOCUS_ABOVE):
         fields = {**{name: state[name] for name in FILTERS}, "layer": layer, "words": words}
+        if state["aside"]:
+            # As the page asks: only where there are any.
+            fields["aside"] = list(state["aside"])
         cells = len(state["heads"]) * queries * keys
         if max(queries, keys) > BLOCKS_ABOVE or cells > EDGES_CELLS:
             fields["blocks"] = [min(queries, MOST_BLOCKS), min(keys, MOST_BLOCKS)]
