@@ -59,6 +59,10 @@ class Account:
     """The fewest positions on the image that hold half of the weight painted there."""
     of: int
     """How many positions are painted on the image."""
+    sinks: tuple[int, ...] = ()
+    """Positions on the image that draw far more weight than their like, whoever asks."""
+    sinks_share: float = 0.0
+    """The share of the weight that these take."""
 
 
 def rows_of_focus(

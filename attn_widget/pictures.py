@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .account import Account
 from .attention import Attention
 from .selection import HeadsState, MatrixState, OverlayState, PictureState
 from .state import WidgetState
@@ -36,23 +38,7 @@ def picture_state(state: WidgetState) -> PictureState:
             theme=theme,
         )
     if state.view == "overlay":
-        return OverlayState(
-            layer=state.layer,
-            heads=state.shown_heads,
-            combine=state.combine,
-            direction=state.direction,
-            pinned_queries=state.pinned_queries,
-            pinned_keys=state.pinned_keys,
-            special=state.special,
-            aside=state.aside,
-            scale=state.scale,
-            colormap=state.colormap,
-            opacity=state.opacity,
-            interpolation=state.interpolation,
-            paint=state.paint,
-            contours=state.contours,
-            theme=theme,
-        )
+        return overlay_state(state)
     if state.view == "heads":
         return HeadsState(
             layer=state.layer,
@@ -64,6 +50,35 @@ def picture_state(state: WidgetState) -> PictureState:
             theme=theme,
         )
     return state.lines_state()
+
+
+def overlay_state(state: WidgetState) -> OverlayState:
+    """Return what an overlay in a widget's state depends on, whatever view it shows."""
+    return OverlayState(
+        layer=state.layer,
+        heads=state.shown_heads,
+        combine=state.combine,
+        direction=state.direction,
+        pinned_queries=state.pinned_queries,
+        pinned_keys=state.pinned_keys,
+        special=state.special,
+        aside=state.aside,
+        scale=state.scale,
+        colormap=state.colormap,
+        opacity=state.opacity,
+        interpolation=state.interpolation,
+        paint=state.paint,
+        contours=state.contours,
+        theme="light" if state.theme == "auto" else state.theme,
+    )
+
+
+def shown_account(attention: Attention, state: WidgetState) -> Account:
+    """Return where the weight lies that an overlay in a widget's state shows."""
+    from .figure.overlay_scene import read_overlay
+
+    scene = read_overlay(attention, overlay_state(state))
+    return replace(scene.account, sinks=scene.sinks, sinks_share=scene.sinks_share)
 
 
 def picture_png(attention: Attention, state: PictureState) -> bytes:

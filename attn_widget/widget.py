@@ -9,6 +9,7 @@ import anywidget
 import traitlets
 
 from . import _assets, protocol
+from .account import Account
 from .answers import Reply, hovered_at, reply_steps
 from .attention import Attention
 from .content import block_room, describe, describe_block, describe_images
@@ -16,7 +17,7 @@ from .export import export_page, write_page
 from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
 from .memory import Memory
-from .pictures import picture_png, picture_state, plot_picture
+from .pictures import picture_png, picture_state, plot_picture, shown_account
 from .selection import Row, select_frame, select_rows
 from .slices import block_plan, read_block
 from .state import WidgetState, suiting_view
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class AttentionWidget(WidgetState, anywidget.AnyWidget):
-    """Attention maps: lines from queries to the keys they attend to, the matrix, or all heads.
+    """Attention maps: lines from queries to keys, the matrix, all heads, or weights on images.
 
     Every keyword is a trait: set it and the page follows, observe it and Python follows the page.
     A widget and its maps stay in memory until it is closed: by :meth:`close`, or by the end of a
@@ -40,8 +41,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     Args:
         maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
-        view: ``"lines"``, ``"matrix"`` or ``"heads"``. None takes what suits the first map: lines,
-            or the matrix above 2,048 tokens on either side.
+        view: ``"lines"``, ``"matrix"``, ``"heads"`` or ``"overlay"``. None takes what suits the
+            first map: the overlay where it has an image, else lines, or the matrix above 2,048
+            tokens on either side.
         **state: any other trait of :class:`WidgetState`; also ``layout`` of ipywidgets.
 
     Raises:
@@ -259,6 +261,22 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             ImportError: if pandas is not installed.
         """
         return select_frame(self.attention, self.lines_state())
+
+    def account(self) -> Account:
+        """Return where the weight lies: on the image, padding, text and each special token.
+
+        These are the numbers beside the pictures of the overlay, whatever view is shown: of what
+        is pinned (the mean of several queries, the sum of several keys), else of the mean over
+        all queries; of the heads shown, their mean where each has a panel. Of maps that take long
+        to read some queries stand for all.
+
+        Returns:
+            A record: ``shares`` (each with ``name``, ``role``, ``share`` and ``aside``), the
+            ``total`` of the row, the share ``set_aside``, the ``strongest`` position on the image,
+            ``half`` ``of`` the patches that hold half of the weight on the image, and ``sinks``
+            with ``sinks_share``. Shares are 0..1, of magnitudes.
+        """
+        return shown_account(self.attention, self)
 
     # --- pictures -----------------------------------------------------------------------------
 
