@@ -19,6 +19,9 @@ Image = NDArray[np.uint8]
 
 CHANNELS: Final = ("last", "first")
 
+TRANSPARENT: Final = ("LA", "La", "PA", "RGBA", "RGBa")
+"""Pillow's modes with an alpha channel."""
+
 STRIP_PIXELS: Final = 1 << 20
 """Images are converted in strips of about so many pixels: no second copy is held of large ones."""
 
@@ -109,10 +112,11 @@ def _shared(pixels: Image) -> Image:
 
 
 def _path_pixels(path: str) -> Image:
-    if "://" in path:
+    if "://" in path or path.startswith("data:"):
+        address = path if len(path) <= 60 else path[:59] + "…"
         raise ValueError(
-            f"image must be a file; got the address {path!r}: download it first, and give its path "
-            "or its bytes"
+            f"image must be a file; got the address {address!r}: download it first, and give its "
+            "path or its bytes"
         )
     with open(path, "rb") as file:
         return _file_pixels(file.read(), repr(path))
@@ -147,6 +151,8 @@ def _refusals(what: str, data: bytes = b"") -> Iterator[None]:
     except Exception as error:
         if b"<svg" in data[:4096].lower():
             why = "is an SVG drawing, which has no pixels: render it as PNG first"
+        elif data[4:8] == b"ftyp":
+            why = "is HEIC, AVIF or a video, which this Pillow does not read: save it as JPEG first"
         elif isinstance(error, UnidentifiedImageError):
             why = f"is none: it begins with {data[:12]!r}" if data else "is none"
         else:
@@ -168,9 +174,10 @@ def _pillow_pixels(opened: Any, orientation: int = 1) -> Image:
     if opened.mode.startswith(("I", "F")):
         raise _RangeUnknown(
             f"image has mode {opened.mode}, whose range is not known; give an array of floats in "
-            "0 … 1 or integers in 0 … 255"
+            "0 … 1, such as numpy.asarray(image) / 65535, or integers in 0 … 255"
         )
-    transparent = "A" in opened.getbands() or "transparency" in opened.info
+    # Bands don't tell: LAB has one of that name.
+    transparent = opened.mode in TRANSPARENT or "transparency" in opened.info
     mode = "RGBA" if transparent else "RGB"
     width, height = opened.size
     size = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
@@ -246,8 +253,11 @@ def _check_range(array: NDArray[Any]) -> None:
     low, high = array.min(), array.max()
     if array.dtype.kind == "f":
         if not (low >= 0 and high <= 1):
-            fits = low >= 0 and high <= 255
-            hint = "divide it by 255" if fits else "undo the normalisation of the model first"
+            hint = "undo the normalisation of the model first"
+            if low >= 0 and high <= 255:
+                hint = "divide it by 255"
+            elif not (np.isfinite(low) and np.isfinite(high)):
+                hint = "not all of them are finite"
             raise ValueError(
                 f"a float image must have values in 0 … 1; got {low} … {high} ({hint})"
             )

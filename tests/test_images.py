@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -107,7 +108,7 @@ class TestArrays:
             (np.zeros((8, 8, 2)), ValueError, r"got \(8, 8, 2\)"),
             (np.full((2, 2, 3), 2.1), ValueError, r"0 … 1; got 2\.1 … 2\.1 \(divide it by 255\)"),
             (np.full((2, 2, 3), -1.0), ValueError, "undo the normalisation of the model first"),
-            (np.full((2, 2, 3), np.nan), ValueError, "values in 0 … 1; got nan"),
+            (np.full((2, 2, 3), np.nan), ValueError, "0 … 1; got nan .*not all of them are finite"),
             (np.full((2, 2, 3), 256), ValueError, "values in 0 … 255; got 256"),
             (np.full((2, 2, 3), -1), ValueError, "values in 0 … 255; got -1"),
             (
@@ -146,6 +147,21 @@ class TestFiles:
         opened = first.convert("P").convert("PA") if mode == "PA" else first.convert(mode)
         target = "RGBA" if "A" in opened.getbands() else "RGB"
         np.testing.assert_array_equal(read_image(opened), np.asarray(opened.convert(target)))
+
+    def test_a_band_of_the_name_is_no_transparency(self) -> None:
+        file = io.BytesIO()
+        Image.fromarray(PHOTO).convert("LAB").save(file, "tiff")
+        with Image.open(file) as opened:
+            expected = np.asarray(opened.convert("RGB"))
+        np.testing.assert_array_equal(read_image(file.getvalue()), expected)
+
+    @pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+    def test_of_animations_is_the_first_picture(self, kind: str) -> None:
+        first, second = np.zeros((4, 5, 3), np.uint8), np.full((4, 5, 3), 255, np.uint8)
+        file = io.BytesIO()
+        others = [Image.fromarray(second)]
+        Image.fromarray(first).save(file, kind, save_all=True, append_images=others)
+        np.testing.assert_array_equal(read_image(file.getvalue()), first)
 
     def test_with_a_transparent_colour(self) -> None:
         opened = Image.fromarray(PHOTO).convert("P")
@@ -210,7 +226,13 @@ class TestFiles:
             ValueError, match=r"got the address 'https://a/b\.png': download it first"
         ):
             read_image("https://a/b.png")
-        with pytest.raises(ValueError, match="mode I;16, whose range is not known"):
+        with pytest.raises(ValueError, match=r"got the address 'data:image/png;base64,A+…'"):
+            read_image("data:image/png;base64," + 5000 * "A")
+        with pytest.raises(ValueError, match=r"is HEIC, AVIF or a video, .* as JPEG first"):
+            read_image(b"\0\0\0\x18ftypheic" + bytes(40))
+        with pytest.raises(IsADirectoryError, match=re.escape(tmp_path.name)):
+            read_image(tmp_path)
+        with pytest.raises(ValueError, match=r"mode I;16, whose range .* / 65535"):
             read_image(Image.new("I;16", (2, 2)))
         with pytest.raises(TypeError, match=r"a Pillow image or an array of .*; got int"):
             read_image(3)
