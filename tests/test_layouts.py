@@ -157,6 +157,11 @@ class TestCounts:
                 {"patch": 14, "input_size": 416, "registers": 4, "count": 845},
                 "expected 1 + 4 + 29·29 = 846 positions, got 845: is a register missing?",
             ),
+            (
+                layouts.vit,
+                {"registers": 4, "count": 197},
+                "are the registers not among them? Then registers=0",
+            ),
             (layouts.vit, {"count": 196}, "was [CLS] removed? Then prefix=()"),
             (layouts.vit, {"count": 201}, "has the model 4 more registers or prefix tokens?"),
             (layouts.vit, {"count": 577}, "are 224×224 pixels in patches of 16×16"),

@@ -102,6 +102,8 @@ def vit(
     def hint(more: int) -> str:
         if more == -1 and registers:
             return "is a register missing?"
+        if more == -registers:
+            return "are the registers not among them? Then registers=0"
         if more == -len(prefix):
             return f"was {', '.join(prefix)} removed? Then prefix=()"
         if 0 < more <= 16:
