@@ -11,7 +11,7 @@ import numpy as np
 from ..attention import Attention
 from ..codec import Packed, pack, unpack
 from ..content import describe, describe_block
-from ..copies import images_of, page_copies
+from ..copies import LONGEST_SIDE, images_of, page_copies
 from ..maps import Maps
 from ..memory import Memory
 from ..protocol import IMAGES_BYTES, WHOLE_BYTES
@@ -154,16 +154,16 @@ def _add_images(page: Embedded, entry: PageMap) -> None:
     images = images_of(entry.attention.queries, entry.attention.keys)
     new = {name: image for name, image in images.items() if name not in here}
     room = max(0, page.room) // 4
-    left = [
-        image
-        for (name, copy), image in zip(
-            page_copies(new, min(IMAGES_BYTES, room)).items(), new.values(), strict=True
-        )
-        if copy is None or not page.add_image(name, copy)
-    ]
-    if left:
-        count = "the image" if len(left) == 1 else f"{len(left)} images"
-        page.left_out.append(f"{count} of {entry.told()}")
+    left, coarse = 0, 0
+    for name, copy in page_copies(new, min(IMAGES_BYTES, room)).items():
+        if copy is None or not page.add_image(name, copy):
+            left += 1
+        elif 2 * max(copy.width, copy.height) < min(LONGEST_SIDE, max(new[name].shape[:2])):
+            coarse += 1
+    for count, what in ((left, ""), (coarse, "details of ")):
+        if count:
+            which = "the image" if count == 1 else f"{count} images"
+            page.left_out.append(f"{what}{which} of {entry.told()}")
 
 
 def _neighbours(page: Embedded, layer: int) -> Iterator[tuple[PageMap, int]]:
