@@ -352,6 +352,11 @@ class TestFocus:
         said = describe_picture(attention, state(pinned_queries=()))
         assert said.startswith("the mean of 3 queries attends to")
 
+    def test_the_only_query_is_named(self) -> None:
+        attention = aw.Attention(softmax(1, 1, 12), ["cat"], aw.Patches(3, 4, image=GREY))
+        said = describe_picture(attention, state(heads=(0,), pinned_queries=()))
+        assert said.startswith("cat attends to")
+
     def test_hidden_queries_are_left_out_of_the_mean(self) -> None:
         attention = vision()
         scene = read_overlay(attention, state(pinned_queries=(), special="hide"))

@@ -255,15 +255,24 @@ def _draw_boxes(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list
     frames = _frames(scene, place.row, panel)
     some = any(one.pinned for one in frames)
     tags: list[tuple[Box, str, bool]] = []
+    lines: list[tuple[Path, Colour, Colour, float]] = []
     for one in frames:
         quiet = some and not one.pinned and not one.painted
-        colour = blend(plan.theme.accent if one.pinned else _WHITE, _GREY, 0.4 if quiet else 1.0)
+        ink, ground = plan.theme.accent if one.pinned else _WHITE, _DARK
+        if quiet:
+            ink, ground = blend(ink, _GREY, 0.4), blend(ground, _GREY, 0.4)
         box = to.box(one.rect)
-        stroke(ax, [frame(box)], [blend(_DARK, _GREY, 0.4 if quiet else 1.0)], 3.0, order=2.4)
-        stroke(ax, [frame(box)], [colour], 2.0 if one.pinned else 1.2, order=2.5 + one.pinned / 10)
+        lines.append((frame(box), ink, ground, 2.0 if one.pinned else 1.2))
         strong = one.strength > _STRONG
         if one.pinned or (not quiet and (len(frames) <= _NAMED_BOXES or strong)):
             tags.append((box, one.text, one.pinned))
+    # Pinned ones lie on top, and a hundred strokes at once take no longer than one.
+    stroke(ax, [path for path, *_ in lines], [ground for _, _, ground, _ in lines], 3.0, order=2.4)
+    for width, order in ((1.2, 2.5), (2.0, 2.6)):
+        some_lines = [line for line in lines if line[3] == width]
+        if some_lines:
+            paths, inks = [path for path, *_ in some_lines], [ink for _, ink, _, _ in some_lines]
+            stroke(ax, paths, inks, width, order=order)
     return _box_labels(ax, plan, place, tags)
 
 

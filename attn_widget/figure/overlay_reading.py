@@ -20,7 +20,9 @@ def answer(scene: OverlayScene) -> list[Piece]:
     if not scene.numbers:
         return [Piece("No head is shown.")]
     own, other = scene.own_axis.shown, scene.axis.shown
-    named = [own[position] for position in scene.focus] or [f"the mean of {scene.count:,} queries"]
+    named = [own[position] for position in scene.focus]
+    if not named:
+        named = [own[0] if len(own) == 1 else f"the mean of {scene.count:,} queries"]
     if scene.side == "key" and set(scene.focus) <= _apart_keys(scene):
         return [
             *(Piece(label, strong=True) for label in named[:1]),
