@@ -36,8 +36,6 @@ export class Bar {
     { type: "button", "aria-label": "next layer", title: "next layer ( ] )" },
     "›",
   );
-  /** Positions count from 0, as in Python: "of 6" would mislead. */
-  readonly #layerRange = h("span");
   readonly #groups: Record<"view" | "map" | "step" | "layer" | "heads", HTMLElement>;
   readonly #slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
   readonly #stepText = h("span");
@@ -82,7 +80,6 @@ export class Bar {
         this.#layer,
         this.#next,
         this.#layers.button,
-        this.#layerRange,
       ),
       heads: h(
         "div",
@@ -198,7 +195,8 @@ export class Bar {
       set(button, "hidden", choose === "overlay" && !this.#store.hasPictures);
     }
     options(this.#layer, count(content.layers), String(state.layer));
-    setText(this.#layerRange, `of 0–${content.layers - 1}`);
+    // Positions count from 0, as in Python: "of 6" would mislead.
+    set(this.#layer, "title", `layers 0–${content.layers - 1}`);
     const last = content.steps - 1;
     set(this.#groups.step, "hidden", last < 1);
     this.#slider.max = String(last);

@@ -27,7 +27,7 @@ export interface Label {
 const ROOM = { width: 34, height: 16 };
 /** While all of a picture is in sight only cells with at least this share of the largest strength are numbered. */
 const STRONG = 0.5;
-/** … and no more than this many: numbers would hide the picture. */
+/** … and only the strongest where more than this many have it: none stands out, and numbers hide the picture. */
 const MOST_AT_REST = 12;
 const SIZE = 11;
 
@@ -84,7 +84,9 @@ function leastAtRest(
       : [],
   );
   strengths.sort((a, b) => b - a);
-  return Math.max(STRONG * (strengths[0] ?? 0), strengths[MOST_AT_REST] ?? 0, LEAST_STRENGTH);
+  const half = STRONG * (strengths[0] ?? 0);
+  const many = (strengths[MOST_AT_REST] ?? 0) > half;
+  return Math.max(many ? (strengths[1] ?? 0) : half, LEAST_STRENGTH);
 }
 
 /** Names of boxes at their left top, numbers in the middle of what they belong to. */

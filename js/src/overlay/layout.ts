@@ -68,7 +68,7 @@ export function arrange(
     const wide = (width - (cols - 1) * GAP) / cols;
     const high = room / rows.reduce((sum, high) => sum + high, 0);
     const size = Math.floor(Math.min(wide, Math.max(high, LEAST_WIDTH)));
-    if (size > best.size) best = { cols, size };
+    if (size >= best.size) best = { cols, size };
   }
   const places: Placed[] = [];
   let y = 0;

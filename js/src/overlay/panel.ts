@@ -93,8 +93,10 @@ export class AccountPanel {
     said(this.#sum, far && ["the weights sum to ", formatWeight(account.total)]);
     set(this.#sinks, "hidden", !sinks || aside);
     if (sinks) {
-      const [count, take] = sinks.count === 1 ? ["1 patch", "takes"] : [`${sinks.count} patches`, "take"];
-      setText(this.#sinkText, `${count} ${take} ${percent(sinks.share)}, whoever asks (sinks?) `);
+      const one = sinks.count === 1;
+      const take = one ? "1 patch takes " : `${sinks.count} patches take `;
+      const likely = `, and much of every row: ${one ? "a likely sink" : "likely sinks"}`;
+      said(this.#sinkText, [take, percent(sinks.share), likely]);
     }
     set(this.#back, "hidden", !aside);
     setText(this.#backText, `${percent(account?.setAside ?? 0)} set aside `);
