@@ -83,9 +83,18 @@ def test_special_queries_stay_where_they_ask() -> None:
     assert [row.key for row in rows] == [1, 3, 4, 5]
     left = WEIGHTS[0, 0, 0, [1, 3, 4, 5]]
     np.testing.assert_allclose([row.weight for row in rows], left / left.sum(), rtol=1e-6)
-    assert len(widget.to_frame()) == 4
     widget.view = "lines"
     assert widget.selection() == []
+
+
+def test_frames_of_overlays_hold_what_selections_hold() -> None:
+    pytest.importorskip("pandas")
+    widget = aw.AttentionWidget(
+        weights_map(), view="overlay", heads=(0,), special="hide", aside=(2,), pinned_queries=(0, 3)
+    )
+    frame = widget.to_frame()
+    assert [tuple(row) for row in frame.itertuples(index=False)] == widget.selection()
+    assert {2} & {*frame["key"]} == set()
 
 
 def request(**fields: Any) -> dict[str, Any]:
