@@ -40,8 +40,8 @@ class Copy:
     height: int
 
 
-_kept: dict[str, list[Copy]] = {}
-"""Copies of each image, the largest first."""
+_kept: dict[str, list[tuple[float, Copy]]] = {}
+"""Copies of each image with the bytes that each was made to fit in, the first in any number."""
 
 
 def images_of(*axes: Axis) -> dict[str, Image]:
@@ -60,7 +60,7 @@ def page_copies(images: Mapping[str, Image], room: int = IMAGES_BYTES) -> dict[s
     Each may take an equal share, and what small ones leave of it goes to the others. None stands
     for an image that has no room.
     """
-    by_size = sorted(images, key=lambda name: len(_copies(images[name])[0].data))
+    by_size = sorted(images, key=lambda name: len(_copies(images[name])[0][1].data))
     copies: dict[str, Copy | None] = {}
     for name in by_size:
         copies[name] = copy = _fitting(images[name], room // (len(images) - len(copies)))
@@ -98,30 +98,35 @@ def _reduced(image: Image, factor: int) -> Image:
     return reduced
 
 
-def _copies(image: Image) -> list[Copy]:
-    """Return the copies made of an image so far, the largest one at least."""
+def _copies(image: Image) -> list[tuple[float, Copy]]:
+    """Return the copies made of an image so far, the largest one at least and first."""
     name = image_id(image)
     copies = _kept.get(name)
     if copies is None:
-        copies = _kept[name] = [_encoded(scaled(image, LONGEST_SIDE))]
+        copies = _kept[name] = [(math.inf, _encoded(scaled(image, LONGEST_SIDE)))]
         weakref.finalize(image, _kept.pop, name, None).atexit = False
     return copies
 
 
 def _fitting(image: Image, room: int) -> Copy | None:
-    """Return the largest copy made before of at most ``room`` bytes, or a new one."""
+    """Return a copy of at most ``room`` bytes: one made before, or a new one.
+
+    One that was made for less room serves where it fills at least half of it.
+    """
     copies = _copies(image)
-    for copy in copies:
-        if len(copy.data) <= room:
+    for made_for, copy in copies:
+        if len(copy.data) <= room and (room <= made_for or 2 * len(copy.data) > room):
             return copy
-    while len(copies[-1].data) > room:
-        last = copies[-1]
+    larger = (copy for _, copy in copies if len(copy.data) > room)
+    last = min(larger, key=lambda copy: len(copy.data))
+    while len(last.data) > room:
         share = 0.95 * math.sqrt(room / len(last.data))
         side = int(max(last.width, last.height) * share)
         if side < LEAST_SIDE:
             return None
-        copies.append(_encoded(scaled(image, side)))
-    return copies[-1]
+        last = _encoded(scaled(image, side))
+        copies.append((room, last))
+    return last
 
 
 def _encoded(picture: Any) -> Copy:

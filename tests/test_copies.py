@@ -151,6 +151,16 @@ class TestKeeping:
         assert one(image) is first
         assert len(sides) == made
 
+    def test_a_copy_made_for_little_room_is_not_used_where_there_is_more(self) -> None:
+        image = noise(300, 300, seed=4)
+        whole = len(one(image).data)
+        tiny = one(image, whole // 10)
+        larger = one(image, whole - 1)
+        assert larger.width > tiny.width
+        assert whole / 2 < len(larger.data) < whole
+        assert one(image, whole // 10) is tiny
+        assert one(image, int(1.5 * len(tiny.data))) is tiny
+
     def test_copies_go_with_their_image(self) -> None:
         image = noise(40, 40, seed=3)
         name = image_id(image)
