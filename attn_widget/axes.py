@@ -52,7 +52,7 @@ class Axis:
         axis = _axis(value, length, side)
         if len(axis) != length:
             raise ValueError(
-                f"{side} must have {length} labels to fit the weights; got {len(axis)}"
+                f"{side} must have {length} labels to fit the weights; got {_counted(axis)}"
             )
         return axis
 
@@ -198,6 +198,18 @@ def word_runs(axis: Axis) -> list[range]:
         else:
             runs.append(range(position, position + 1))
     return runs
+
+
+def _counted(axis: Axis) -> str:
+    """The length of an axis; with patches also what it is the sum of: "1 + 14·14 = 197"."""
+    terms = [
+        f"{segment.rows}·{segment.cols}"
+        if isinstance(segment, Patches) and segment.order == "raster"
+        else str(len(segment))
+        for segment in axis.segments
+    ]
+    patches = any(isinstance(segment, Patches) for segment in axis.segments)
+    return f"{' + '.join(terms)} = {len(axis)}" if patches else str(len(axis))
 
 
 def _axis(value: object, length: int, side: str) -> Axis:

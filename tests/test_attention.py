@@ -53,7 +53,8 @@ class TestConstruction:
         [
             (["a"], None, "queries must have 2 labels to fit the weights; got 1"),
             (None, ["a"] * 4, "keys must have 3 labels to fit the weights; got 4"),
-            (None, Patches(2, 2), "keys must have 3 labels to fit the weights; got 4"),
+            (None, Patches(2, 2), "keys must have 3 labels to fit the weights; got 2·2 = 4"),
+            (None, [Tokens(["[CLS]"]), Patches(2, 2, order=[1])], r"weights; got 1 \+ 1 = 2"),
         ],
     )
     def test_label_counts_must_fit(
