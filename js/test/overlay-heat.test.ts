@@ -172,6 +172,7 @@ describe("odd cells", () => {
       [4, "none"],
       [5, "infinite"],
     ]);
+    expect(gridOf(part, heatOf([-Infinity, 1, 1, 1, 1])).odd.get(3)).toBe("masked");
     expect(values[0]).toBeCloseTo(0.2);
     // Its only known neighbour is the first cell.
     expect(values[1]).toBeCloseTo(0.2);

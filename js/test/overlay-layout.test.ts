@@ -85,6 +85,24 @@ function panelOf(...parts: AxisPart[]): Panel {
 describe("where pictures stand", () => {
   const wide = panelOf(patches(3, 4, { image: "wide", region: [0, 0, 640, 480] }));
 
+  it("side by side where that makes them hardly smaller", () => {
+    const { places } = arrange([wide], 2, 610, 560);
+    expect(places.map(({ x, y, width }) => [x, y, width])).toEqual([
+      [0, 20, 300],
+      [310, 20, 300],
+    ]);
+  });
+
+  it("those that go on below fill the width, none higher than the view", () => {
+    const many = arrange([wide], 16, 278, 560);
+    expect(new Set(many.places.map(({ x, width }) => `${x} ${width}`))).toEqual(
+      new Set(["0 134", "144 134"]),
+    );
+    const tower = panelOf(patches(20, 1));
+    const high = arrange([tower, tower], 1, 610, 400);
+    expect(high.places.map(({ width }) => width)).toEqual([110, 110]);
+  });
+
   it("one picture, as large as fits, at its own ratio", () => {
     expect(arrange([wide], 1, 640, 1000).places).toEqual([
       { panel: 0, head: -1, x: 0, y: 0, width: 640, height: 480 },

@@ -143,6 +143,8 @@ describe("reports", () => {
     const row = Float32Array.of(NaN, 0.5, 0.5, 0, 0, 0, 0, 0, 0, 0);
     expect(found(patches(3, 3), NONE, [row])).toEqual([]);
     expect(found(patches(3, 3), NONE, [row, row.map((weight) => 1 / weight)])).toEqual(["infinite"]);
+    const masked = row.map((weight, at) => (at === 3 ? -Infinity : weight));
+    expect(found(patches(3, 3), NONE, [masked])).toEqual(["masked"]);
     expect(found(patches(3, 3), new Set([4]), [row.fill(NaN, 4, 5)])).toEqual(["aside"]);
     expect(found(patches(3, 3), NONE, [row])).toEqual(["missing"]);
     const [grid] = patches(3, 3).parts;

@@ -122,6 +122,14 @@ describe("sentence", () => {
     );
   });
 
+  it("leaves masks out", () => {
+    const lines: Line[] = [
+      [0, 0, 0, -Infinity],
+      [0, 0, 1, -0.75],
+    ];
+    expect(plain(sentence({ ...base, joint: joint(...lines) }))).toBe("my attends to vois −0.75");
+  });
+
   it("says so where nothing is left", () => {
     expect(plain(sentence({ ...base, joint: joint() }))).toBe("my attends to nothing that is shown");
   });

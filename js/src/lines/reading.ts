@@ -160,7 +160,8 @@ function ranked(weights: Float32Array) {
     most = Math.max(most, magnitude(at));
   };
   for (let at = 0; at < weights.length; at++) {
-    if (Number.isNaN(weights[at])) continue;
+    // NaN has no line, and −∞ is a mask.
+    if (!((weights[at] as number) > -Infinity)) continue;
     if (first.length === NAMED && magnitude(at) <= magnitude(first[NAMED - 1] as number)) {
       leave(at);
       continue;

@@ -120,7 +120,7 @@ function summed(weights: Float32Array): { strongest: number[]; rest: number; sum
   let sum = 0;
   const size = (at: number) => Math.abs(weights[at] as number);
   for (let at = 0; at < weights.length; at++) {
-    if (!(size(at) > 0)) continue;
+    if (!(size(at) > 0) || weights[at] === -Infinity) continue;
     rest++;
     sum += weights[at] as number;
     if (strongest.length === NAMED && size(at) <= size(strongest[NAMED - 1] as number)) continue;

@@ -1,11 +1,11 @@
-/** Hatching of what is no small weight: unseen, padding, set aside, missing, infinite. */
+/** Hatching of what is no small weight: unseen, padding, set aside, missing, masked, infinite. */
 
 import { INK } from "../export/compose.ts";
 import type { Rgb } from "../lines/scene.ts";
 import { MARKS } from "../scale/colormap.ts";
 import type { Theme } from "../theme.ts";
 
-export type Hatch = "unseen" | "padding" | "aside" | "missing" | "infinite";
+export type Hatch = "unseen" | "padding" | "aside" | "missing" | "masked" | "infinite";
 
 interface Look {
   readonly fill: Rgb;
@@ -31,6 +31,8 @@ function lookOf(kind: Hatch, theme: Theme): Look {
       return { fill: marks.masked, opacity: 1, line: marks.maskedLine, period: 6, on: falling };
     case "aside":
       return { fill: marks.masked, opacity: 0.75, line: muted, period: 6, on: falling };
+    case "masked":
+      return { fill: marks.masked, opacity: 0.8, line: marks.maskedLine, period: 7, on: rising };
     case "missing": {
       const on: Look["on"] = (x, y, period) => rising(x, y, period) || falling(x, y, period);
       return { fill: marks.missing, opacity: 1, line: marks.missingLine, period: 5, on };

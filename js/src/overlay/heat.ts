@@ -66,7 +66,11 @@ const packed = ([red, green, blue]: Rgb, alpha: number): number =>
   ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 /** Why a cell shows no number's colour. */
-export type Oddity = "none" | "missing" | "infinite" | "aside";
+export type Oddity = "none" | "missing" | "masked" | "infinite" | "aside";
+
+/** What a weight is that is no number to be painted; −∞ is a mask's, as in all views. */
+export const oddityOf = (weight: number): "missing" | "masked" | "infinite" | undefined =>
+  Number.isNaN(weight) ? "missing" : Number.isFinite(weight) ? undefined : weight < 0 ? "masked" : "infinite";
 
 /** The weights of a grid, row by row. */
 export interface Grid {
@@ -83,10 +87,8 @@ export function gridOf(part: PatchesPart, { values: all, aside = [] }: Pick<Heat
   const odd = new Map<number, Oddity>();
   const values = Float32Array.from(positionsOf(part), (position, cell) => {
     const value = position < 0 ? Number.NaN : (all[position] as number);
-    if (position < 0) odd.set(cell, "none");
-    else if (put.has(position)) odd.set(cell, "aside");
-    else if (Number.isNaN(value)) odd.set(cell, "missing");
-    else if (!Number.isFinite(value)) odd.set(cell, "infinite");
+    const oddity = position < 0 ? "none" : put.has(position) ? "aside" : oddityOf(value);
+    if (oddity) odd.set(cell, oddity);
     return value;
   });
   for (const cell of odd.keys()) {

@@ -52,7 +52,7 @@ export function numbersOf(paint: Paint, { side, values, strength, aside = [] }: 
       const [left, top, right, bottom] = screenRect(paint, rect);
       if (right - left < ROOM.width || bottom - top < ROOM.height) break;
       least ??= leastAtRest(paint, { side, values, strength, aside });
-      if (!(strength(value) > least) || aside.includes(position)) continue;
+      if (!(strength(value) > least) || value === -Infinity || aside.includes(position)) continue;
       const [x, y] = [(left + right) / 2, (top + bottom) / 2];
       if (!seen(paint, x, y)) continue;
       const size = Math.min(12, (right - left) / 4.1);
@@ -79,7 +79,7 @@ function leastAtRest(
   const strengths = panel.parts.flatMap(({ side: of, part }) =>
     of === side && part.kind === "patches"
       ? [...values.subarray(part.start, part.stop)].map((value, at) =>
-          aside?.includes(part.start + at) ? 0 : strength(value) || 0,
+          aside?.includes(part.start + at) || !Number.isFinite(value) ? 0 : strength(value),
         )
       : [],
   );

@@ -35,6 +35,8 @@ export const CAPTION = 20;
 export const GAP = 10;
 /** Narrower pictures tell nothing: rather they go on below. */
 const LEAST_WIDTH = 110;
+/** Pictures side by side may be smaller by this factor than above each other. */
+const SIDE_BY_SIDE = 0.85;
 /** Screen pixels that one pixel of the original takes at most, or a cell where that is more of them. */
 const MOST_ZOOM = 40;
 
@@ -58,17 +60,23 @@ export function arrange(
   const items = each.flatMap((head) => panels.map((_, panel) => ({ panel, head })));
   const tall = items.map(({ panel }) => heightOf(panels[panel] as Panel) / widthOf(panels[panel] as Panel));
   const most = Math.max(1, Math.min(items.length, Math.floor((width + GAP) / (LEAST_WIDTH + GAP))));
-  let best = { cols: 1, size: 0 };
+  const wideOf = (cols: number) => Math.floor((width - (cols - 1) * GAP) / cols);
+  let best = { cols: most, size: 0 };
   for (let cols = 1; cols <= most; cols++) {
     const lines = Math.ceil(items.length / cols);
     const rows = Array.from({ length: lines }, (_, row) =>
       Math.max(...tall.slice(row * cols, (row + 1) * cols)),
     );
     const room = mostHeight - lines * (caption + GAP) + GAP;
-    const wide = (width - (cols - 1) * GAP) / cols;
     const high = room / rows.reduce((sum, high) => sum + high, 0);
-    const size = Math.floor(Math.min(wide, Math.max(high, LEAST_WIDTH)));
-    if (size >= best.size) best = { cols, size };
+    const size = Math.min(wideOf(cols), Math.floor(high));
+    // Side by side they take less height: worth a little of their size.
+    if (size >= LEAST_WIDTH && size >= SIDE_BY_SIDE * best.size) best = { cols, size };
+  }
+  // Where they go on below, they take all of the width, but none is higher than the view.
+  if (best.size === 0) {
+    const high = Math.max(LEAST_WIDTH, Math.floor(mostHeight / Math.max(...tall)));
+    best.size = Math.max(1, Math.min(wideOf(most), high));
   }
   const places: Placed[] = [];
   let y = 0;

@@ -12,6 +12,7 @@ import { type Anchors, colourAt } from "../scale/colormap.ts";
 import type { Side } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { type Hatch, hatchOf } from "./hatch.ts";
+import { oddityOf } from "./heat.ts";
 import { type Panel, positionsOf, type Role } from "./panels.ts";
 import { otherSide, type Shown, type Source } from "./source.ts";
 
@@ -24,6 +25,7 @@ const HATCHES: readonly (readonly [Hatch, string])[] = [
   ["padding", "padding beside the image"],
   ["aside", "set aside"],
   ["missing", "missing (NaN)"],
+  ["masked", "masked: may not attend"],
   ["infinite", "infinite"],
 ];
 
@@ -133,8 +135,8 @@ export function hatchesOf(
   for (const at of apart) if (lies(at)) found.add("aside");
   for (const row of rows) {
     row.forEach((weight, at) => {
-      if (!Number.isFinite(weight) && lies(at) && !apart.has(at))
-        found.add(Number.isNaN(weight) ? "missing" : "infinite");
+      const oddity = oddityOf(weight);
+      if (oddity && lies(at) && !apart.has(at)) found.add(oddity);
     });
   }
   return found;

@@ -22,7 +22,7 @@ import {
   pixelsIn,
 } from "./ground.ts";
 import { type Hatch, hatchOf } from "./hatch.ts";
-import { alphaOf, type Grid, gridOf, type Heat, heatColour, lineOf, pixelsOf } from "./heat.ts";
+import { alphaOf, type Grid, gridOf, type Heat, heatColour, lineOf, oddityOf, pixelsOf } from "./heat.ts";
 import { type Label, labelsOf, numbersOf, paintLabels } from "./labels.ts";
 import { hasPatch, toScreen } from "./layout.ts";
 import { positionsOf, type Rect, rectOf } from "./panels.ts";
@@ -207,14 +207,16 @@ function paintBoxes(context: CanvasRenderingContext2D, paint: Paint, heat: Heat)
   all.sort((a, b) => b.pixels[2] * b.pixels[3] - a.pixels[2] * a.pixels[3]);
   for (const { position, pixels } of all) {
     const value = values[position] as number;
-    if (Number.isNaN(value)) {
-      frame(context, pixels, css(MARKS[paint.theme].missingLine), 2 * paint.ratio);
+    const marks = MARKS[paint.theme];
+    const oddity = oddityOf(value);
+    if (oddity === "missing" || oddity === "masked") {
+      frame(context, pixels, css(marks[`${oddity}Line`]), 2 * paint.ratio);
       continue;
     }
     const strong = strength(value);
     const alpha = alphaOf(strong, opacity);
     if (alpha === 0) continue;
-    const colour = Number.isFinite(value) ? heatColour(heat, strong, value < 0) : MARKS[paint.theme].infinite;
+    const colour = oddity ? marks.infinite : heatColour(heat, strong, value < 0);
     context.fillStyle = css(colour, alpha / 2);
     context.fillRect(...pixels);
     frame(context, pixels, css(colour, Math.min(1, alpha + 0.2)), 2 * paint.ratio);

@@ -96,9 +96,11 @@ export class Scene {
     const many = state.combine === "each" && heads.length > 1;
     const most = state.height ?? (many ? MANY_HEIGHT : HEIGHT);
     const room = Math.floor(beside ? width - ACCOUNT_WIDTH - GAP : width);
-    const { places, height } = lay.arrange(panels, many ? heads.length : 1, room, most);
-    const wide = Math.max(1, ...places.map((place) => place.x + place.width));
+    const arranged = (wide: number) => lay.arrange(panels, many ? heads.length : 1, wide, most);
+    let { places, height } = arranged(room);
     const scrolls = height > most + 1;
+    if (scrolls) ({ places, height } = arranged(room - SCROLLBAR));
+    const wide = Math.max(1, ...places.map((place) => place.x + place.width));
     const [w, h] = [wide + (scrolls ? SCROLLBAR : 0), Math.min(height, most)];
     Object.assign(this.#area.style, { width: `${w}px`, height: `${h}px` });
     set(this.#area, "data-scrolls", scrolls);
