@@ -176,15 +176,15 @@ def test_labels_stay_labels(show: Open) -> None:
 
 
 def test_says_in_place_what_is_not_there(show: Open) -> None:
-    with pytest.warns(UserWarning, match=r"left out to stay below 0\.5 MB: layers 2–5"):
-        html = aw.lines(layered(6), layer=0).to_html(limit_mb=0.5)
+    with pytest.warns(UserWarning, match=r"left out to stay below 0\.6 MB: layers 2–5"):
+        html = aw.lines(layered(6), layer=0).to_html(limit_mb=0.6)
     page = show(html)
     widget = ready(page)
-    expect(page.get_by_text("left out to stay below 0.5 MB: layers 2–5")).to_be_visible()
+    expect(page.get_by_text("left out to stay below 0.6 MB: layers 2–5")).to_be_visible()
     widget.get_by_label("next layer").click()
     widget.get_by_label("next layer").click()
     expect(widget).to_contain_text("This page holds layers 0–1")
-    expect(widget).to_contain_text("left out to stay below 0.5 MB: layers 2–5")
+    expect(widget).to_contain_text("left out to stay below 0.6 MB: layers 2–5")
     expect(widget).to_have_attribute("data-status", "ready")
     widget.get_by_label("previous layer").click()
     expect(widget).not_to_contain_text("This page holds")
