@@ -103,7 +103,7 @@ def point_at(
 
 
 def test_words_lie_on_the_picture_they_attend_to(
-    open_notebook: OpenNotebook, jupyter: tuple[str, Server], picture: TakePicture
+    open_notebook: OpenNotebook, jupyter: tuple[str, Server], page: Page, picture: TakePicture
 ) -> None:
     notebook = open_notebook([CAPTION, "w = aw.overlay(maps)\nw"])
     widget = notebook.widget()
@@ -128,6 +128,8 @@ def test_words_lie_on_the_picture_they_attend_to(
     notebook.command("apputils:change-theme", theme="JupyterLab Dark")
     expect(widget).to_have_attribute("data-theme", "dark")
     eventually(lambda: is_painted(widget), True)
+    # Which covers the page while the theme changes.
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     picture(f"overlay-caption-{jupyter[0]}-dark")
 
 
