@@ -74,8 +74,15 @@ export function levelLines(samples: Float32Array, width: number, height: number,
   const found: [number, number, number, number][] = [];
   for (let y = -1; y < height; y++) {
     for (let x = -1; x < width; x++) {
-      const [a, b, c, d] = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)];
-      const [in0, in1, in2, in3] = [a >= level, b >= level, c >= level, d >= level];
+      // No arrays here: most of many samples end two lines below.
+      const a = at(x, y);
+      const b = at(x + 1, y);
+      const c = at(x + 1, y + 1);
+      const d = at(x, y + 1);
+      const in0 = a >= level;
+      const in1 = b >= level;
+      const in2 = c >= level;
+      const in3 = d >= level;
       if (in0 === in1 && in1 === in2 && in2 === in3) continue;
       const points: (readonly [number, number] | null)[] = [
         in0 === in1 ? null : [spot(x, way(a, b), width), spot(y, 0, height)],

@@ -26,7 +26,7 @@ import { alphaOf, type Grid, gridOf, type Heat, heatColour, lineOf, oddityOf, pi
 import { type Label, labelsOf, numbersOf, paintLabels } from "./labels.ts";
 import { hasPatch, toScreen } from "./layout.ts";
 import { positionsOf, type Rect, rectOf } from "./panels.ts";
-import { fillPieces, paintSets } from "./sets.ts";
+import { fillPieces, onScreen, paintSets } from "./sets.ts";
 
 export type { Paint } from "./ground.ts";
 export type { Heat } from "./heat.ts";
@@ -92,13 +92,8 @@ function paintGrid(context: CanvasRenderingContext2D, paint: Paint): void {
   for (const part of patchesOf(paint.panel)) {
     const [, , width, height] = pixelsIn(paint, rectOf(part, part.start) ?? [0, 0, 0, 0]);
     if (Math.min(width, height) < 6 * paint.ratio) continue;
-    fillPieces(
-      context,
-      paint,
-      part,
-      edgesOf(part.rows, part.cols, () => true, true),
-      1,
-    );
+    const edges = edgesOf(part.rows, part.cols, () => true, true);
+    fillPieces(context, paint, onScreen(paint, part, edges), 1);
   }
 }
 

@@ -7,8 +7,8 @@ import { edgesOf, enclosing, levelLines, type Pieces } from "./contours.ts";
 import { boxesOf, frame, HALO, LINE, type Paint, patchesOf, pixelsIn } from "./ground.ts";
 import { gridOf, type Heat, lineOf, sampled } from "./heat.ts";
 import { type Label, shareLabel } from "./labels.ts";
-import { toScreen } from "./layout.ts";
-import { type Panel, positionsOf, rectOf } from "./panels.ts";
+import { scaleOf, toScreen } from "./layout.ts";
+import { cellSize, type Panel, positionsOf, rectOf } from "./panels.ts";
 
 /** Widths of the lines around the first set, the second, and so on, in CSS pixels. */
 const WIDTHS = [2.5, 1.5, 1];
@@ -27,11 +27,11 @@ export function paintSets(context: CanvasRenderingContext2D, paint: Paint, heat:
   for (const [at, share] of [...shares.entries()].reverse()) {
     const set = new Set(order.slice(0, counts[at]));
     const width = WIDTHS[Math.min(at, WIDTHS.length - 1)] as number;
-    const pieces = parts.map((part, i): Pieces => {
-      if (levels) return levels[i]?.[at] ?? [];
+    const pieces = parts.flatMap((part, i): Pieces => {
+      if (levels) return onScreen(paint, part, levels[i]?.[at] ?? []);
       const cells = positionsOf(part);
       const inside = (row: number, col: number) => set.has(cells[row * part.cols + col] as number);
-      return edgesOf(part.rows, part.cols, inside, heat.paint === "outline");
+      return onScreen(paint, part, edgesOf(part.rows, part.cols, inside, heat.paint === "outline"));
     });
     const frames = boxesOf(panel, side).flatMap((part) =>
       part.boxes.filter((_, box) => set.has(part.start + box)).map((box) => pixelsIn(paint, box)),
@@ -41,17 +41,11 @@ export function paintSets(context: CanvasRenderingContext2D, paint: Paint, heat:
       [LINE, width],
     ] as const) {
       context.fillStyle = context.strokeStyle = css(colour, colour === HALO ? 0.75 : 1);
-      parts.forEach((part, i) => {
-        if (levels) strokePieces(context, paint, part, pieces[i] as Pieces, wide);
-        else fillPieces(context, paint, part, pieces[i] as Pieces, wide);
-      });
+      (levels ? strokePieces : fillPieces)(context, paint, pieces, wide);
       for (const pixels of frames) frame(context, pixels, css(colour), wide * paint.ratio);
     }
     if (heat.paint === "contours") {
-      const ends = parts.flatMap((part, i) =>
-        (pieces[i] as Pieces).map((piece) => screenPiece(paint, part, piece)),
-      );
-      const label = shareLabel(paint, share, ends, labels);
+      const label = shareLabel(paint, share, pieces, labels);
       if (label) labels.push(label);
     }
   }
@@ -70,25 +64,34 @@ function membersOn({ parts, size }: Panel, side: Side): number[] {
   return found;
 }
 
-/** Samples along a side of an interpolated picture that is cut into level lines. */
+/** Samples along a side of an interpolated picture that is cut into level lines: no more than this … */
 const SAMPLES = 128;
+/** … nor closer than this on screen, in CSS pixels. */
+const CLOSEST = 2;
 
 /** For each part and share the level lines in cells of the part. */
 function smoothLevels(
-  { panel: { size } }: Paint,
+  { panel, place, look }: Paint,
   heat: Heat,
   parts: readonly PatchesPart[],
   shares: readonly number[],
 ): Pieces[][] {
+  const { size } = panel;
   const longest = Math.max(1, ...parts.flatMap(({ rows, cols }) => [rows, cols]));
-  const fine = Math.max(1, Math.min(8, Math.floor(SAMPLES / longest)));
+  const wide = Math.max(0, ...parts.map((part) => cellSize(part)[0])) * scaleOf(place, panel, look);
+  const fine = Math.max(1, Math.floor(Math.min(8, SAMPLES / longest, wide / CLOSEST)));
   const grids = parts.map((part) => {
     const grid = gridOf(part, heat);
     const line = (count: number) => lineOf(count, [0, count * fine], [0, count * fine], true);
     const found = sampled(grid.values, part.cols, line(part.cols), line(part.rows));
     const [left, top, right, bottom] = part.region;
     const [width, height] = [part.cols * fine, part.rows * fine];
+    const plain = grid.odd.size === 0 && left >= 0 && top >= 0 && right <= size[0] && bottom <= size[1];
     for (let at = 0; at < found.length; at++) {
+      if (plain) {
+        found[at] = Math.abs(found[at] as number);
+        continue;
+      }
       const [x, y] = [at % width, Math.floor(at / width)];
       const cell = Math.floor(y / fine) * part.cols + Math.floor(x / fine);
       const [alongX, alongY] = [
@@ -100,7 +103,13 @@ function smoothLevels(
     }
     return { found, width, height };
   });
-  const sorted = Float32Array.from(grids.flatMap(({ found }) => Array.from(found))).sort();
+  const sorted = new Float32Array(grids.reduce((sum, { found }) => sum + found.length, 0));
+  let filled = 0;
+  for (const { found } of grids) {
+    sorted.set(found, filled);
+    filled += found.length;
+  }
+  sorted.sort();
   let total = 0;
   for (const value of sorted) total += value;
   const levels = shares.map((share) => {
@@ -120,60 +129,55 @@ function smoothLevels(
   );
 }
 
-/** A piece in cells of a part, in CSS pixels of the place. */
-function screenPiece(
+/** Pieces in cells of a part, in CSS pixels of the place. */
+export function onScreen(
   { place, panel, look }: Paint,
-  { region, rows, cols }: PatchesPart,
-  piece: Pieces[number],
-) {
-  const at = (x: number, y: number) =>
-    toScreen(
-      place,
-      panel,
-      look,
-      region[0] + (x / cols) * (region[2] - region[0]),
-      region[1] + (y / rows) * (region[3] - region[1]),
-    );
-  return [...at(piece[0], piece[1]), ...at(piece[2], piece[3])] as const;
+  { region: [left, top, right, bottom], rows, cols }: PatchesPart,
+  pieces: Pieces,
+): Pieces {
+  const [x, y] = toScreen(place, panel, look, left, top);
+  const scale = scaleOf(place, panel, look);
+  const [wide, high] = [((right - left) / cols) * scale, ((bottom - top) / rows) * scale];
+  return pieces.map((piece) => [
+    x + piece[0] * wide,
+    y + piece[1] * high,
+    x + piece[2] * wide,
+    y + piece[3] * high,
+  ]);
 }
 
 /** Straight lines along cell edges, sharp. */
 export function fillPieces(
   context: CanvasRenderingContext2D,
-  paint: Paint,
-  part: PatchesPart,
+  { ratio }: Paint,
   pieces: Pieces,
   width: number,
 ): void {
-  const wide = Math.max(1, Math.round(width * paint.ratio));
+  const wide = Math.max(1, Math.round(width * ratio));
   const before = Math.floor(wide / 2);
   for (const piece of pieces) {
-    const [x, y, toX, toY] = screenPiece(paint, part, piece).map((at) =>
-      Math.ceil(at * paint.ratio - 0.5),
-    ) as [number, number, number, number];
+    const [x, y, toX, toY] = piece.map((at) => Math.ceil(at * ratio - 0.5)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     context.fillRect(x - before, y - before, toX - x + wide, toY - y + wide);
   }
 }
 
 function strokePieces(
   context: CanvasRenderingContext2D,
-  paint: Paint,
-  part: PatchesPart,
+  { ratio }: Paint,
   pieces: Pieces,
   width: number,
 ): void {
-  context.lineWidth = width * paint.ratio;
+  context.lineWidth = width * ratio;
   context.lineCap = "square";
   context.beginPath();
-  for (const piece of pieces) {
-    const [x, y, toX, toY] = screenPiece(paint, part, piece).map((at) => at * paint.ratio) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    context.moveTo(x, y);
-    context.lineTo(toX, toY);
+  for (const [x, y, toX, toY] of pieces) {
+    context.moveTo(x * ratio, y * ratio);
+    context.lineTo(toX * ratio, toY * ratio);
   }
   context.stroke();
 }
