@@ -72,9 +72,7 @@ def overlay(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> A
         TypeError: as for :func:`lines`.
         ValueError: for weights or state out of range, or a map without patches and boxes.
     """
-    return AttentionWidget(
-        _as_maps(maps, queries, keys), view="overlay", **{"combine": "mean", **state}
-    )
+    return AttentionWidget(_as_maps(maps, queries, keys), view="overlay", **state)
 
 
 def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:

@@ -43,7 +43,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
         view: ``"lines"``, ``"matrix"``, ``"heads"`` or ``"overlay"``. None takes what suits the
             first map: the overlay where it has an image, else lines, or the matrix above 2,048
-            tokens on either side.
+            tokens on either side. The overlay merges heads by their mean unless ``combine`` says
+            otherwise.
         **state: any other trait of :class:`WidgetState`; also ``layout`` of ipywidgets.
 
     Raises:
@@ -84,6 +85,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         # A map of no such name is refused in words below.
         first = self._maps.get(state["map"], next(iter(self._maps.values())))[0]
         state["view"] = suiting_view(first) if view is None else view
+        if state["view"] == "overlay":
+            # One picture first: a panel a head is for those who ask for it.
+            state.setdefault("combine", "mean")
         own_layout = "layout" not in state
         super().__init__(**state)
         self._own_layout = self.layout if own_layout else None

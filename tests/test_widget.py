@@ -429,3 +429,12 @@ def test_frame_holds_the_selection(make: Make) -> None:
     rows = [tuple(row) for row in widget.to_frame().itertuples(index=False)]
     assert rows == widget.selection()
     assert rows
+
+
+def test_the_overlay_opens_with_one_picture() -> None:
+    patches = aw.Patches(2, 2, image=np.zeros((4, 4, 3), np.uint8))
+    attention = aw.Attention(np.full((1, 3, 4, 4), 0.25, np.float32), patches)
+    with aw.AttentionWidget(attention) as suiting, aw.overlay(attention) as asked:
+        assert [suiting.view, suiting.combine, asked.combine] == ["overlay", "mean", "mean"]
+    with aw.overlay(attention, combine="each") as each, aw.lines(attention) as lines:
+        assert [each.combine, lines.combine] == ["each", "each"]
