@@ -65,6 +65,13 @@ export const caption = (more: Record<string, unknown> = {}, heads = 1) =>
 export const classifier = (more: Record<string, unknown> = {}, heads = 1) =>
   scene(heads, { labels: ["[CLS]", ...names(PATCHES)], special: [0], parts: [patches(1)] }, null, more);
 
+/** Words before and after patches, on one axis, that all look at each other. */
+export const mixed = (before: number, after: number, more: Record<string, unknown> = {}) => {
+  const words = (count: number, name: string) => Array.from({ length: count }, (_, at) => `${name}${at}`);
+  const labels = [...words(before, "before "), ...names(PATCHES), ...words(after, "after ")];
+  return scene(1, { labels, parts: [patches(before)] }, null, more);
+};
+
 /** Boxes that look at patches; the second lies within the first. */
 export const detector = (more: Record<string, unknown> = {}) =>
   scene(
