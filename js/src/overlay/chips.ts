@@ -40,6 +40,7 @@ export class Chips {
   readonly #next: HTMLButtonElement;
   readonly #step = h("span");
   #facing: Side = "query";
+  #revealed = "";
 
   constructor(model: Model, source: Source, handlers: ChipHandlers, lifetime: Lifetime) {
     this.#model = model;
@@ -82,6 +83,8 @@ export class Chips {
     const { pinned_queries, pinned_keys, special } = this.#model.state;
     const pinned = { query: pinned_queries, key: pinned_keys };
     const shared = content?.queries === content?.keys;
+    const pins = (side: Side) => (shared ? [...pinned.query, ...pinned.key] : pinned[side]);
+    this.#reveal(pins);
     for (const side of SIDES) {
       const words = this.#words[side];
       if (!content || words.count === 0) continue;
@@ -107,12 +110,20 @@ export class Chips {
           [...numbers.keys()].filter((at) => Math.abs(numbers[at] as number) >= LEAST_NUMBER),
         ),
         colour: (chip) => headColour(Math.max(0, heads[words.tokenOf(chip)] as number), theme),
-        pinned: words.chips(shared ? [...pinned.query, ...pinned.key] : pinned[side]),
+        pinned: words.chips(pins(side)),
         active: words.chips(focus && (shared || focus.side === side) ? focus.positions : []),
         hiddenSpecial: special !== "show",
       });
     }
     this.#tellSteps();
+  }
+
+  /** Bring what has been pinned last into sight, once. */
+  #reveal(pins: (side: Side) => readonly number[]): void {
+    const key = JSON.stringify(SIDES.map(pins));
+    if (key === this.#revealed || !SIDES.some((side) => this.#words[side].element.clientHeight > 0)) return;
+    this.#revealed = key;
+    for (const side of SIDES) this.#words[side].reveal(pins(side).at(-1) ?? -1);
   }
 
   get #track(): { readonly side: Side; readonly tokens: readonly number[] } {

@@ -19,7 +19,7 @@ export function tell(source: Source, state: State, focus: Focus | null): Piece[]
   const positions = focus?.positions ?? [];
   const named = focus
     ? positions.map((at) => own.labels[at] ?? "")
-    : [`the mean of ${shown?.count ?? 0} queries`];
+    : [own.labels.length === 1 ? (own.labels[0] ?? "") : `the mean of ${shown?.count ?? 0} queries`];
   if (!shown) return [...listed(named), { text: ` — ${source.refusal(focus) ?? "loading …"}` }];
   const apart = source.apart[side];
   if (side === "key" && positions.every((at) => apart.has(at))) {
