@@ -54,7 +54,7 @@ export class Pictures {
       // From bytes, not from an address: strict pages forbid those.
       decoded = { ...picture, source: await createImageBitmap(new Blob([toBytes(data)], { type })) };
     } catch (error) {
-      decoded = { ...picture, failed: `It can't be decoded: ${messageOf(error)}` };
+      decoded = { ...picture, failed: `The image can't be decoded: ${messageOf(error)}` };
     }
     if (this.#ended || this.#held.get(id) !== picture) {
       decoded.source?.close();

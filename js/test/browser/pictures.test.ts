@@ -107,7 +107,7 @@ test("what can't be shown says why", async () => {
   const { host, store } = made({ ...content(1, drawing), _images: { [id]: broken } });
   await until(() => store.pictures.get(id)?.failed, "the refusal");
   expect(store.pictures.get(id)).toMatchObject({ width: 18, height: 12, source: undefined });
-  expect(store.pictures.get(id)?.failed).toMatch(/^It can't be decoded: /);
+  expect(store.pictures.get(id)?.failed).toMatch(/^The image can't be decoded: /);
   host.fromPython(content(2));
   host.fromPython({ ...content(3, drawing), _images: { [id]: { ...copy, data: "text" } } });
   await until(() => store.pictures.get(id)?.failed, "the refusal");
