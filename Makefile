@@ -36,7 +36,7 @@ test: lint types test-js test-py test-wheel test-lowest examples test-hosts
 lint: $(VENV)/.dev node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	npx biome ci .
+	npx biome ci --error-on-warnings .
 
 types: $(VENV)/.dev node_modules/.installed
 	$(BIN)/mypy
