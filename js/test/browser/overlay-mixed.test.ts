@@ -87,3 +87,15 @@ describe("text and patches on one axis", () => {
     }
   });
 });
+
+it("a pinned word among many is in sight, whoever pins it", async () => {
+  const { root, host } = await ready(await mixed(400, 6, { pinned_queries: [200] }));
+  const inSight = (at: number) => {
+    const word = token(root, "query", at);
+    const [own, list] = [word.getBoundingClientRect(), find(root, ".words .side").getBoundingClientRect()];
+    return own.top >= list.top - 1 && own.bottom <= list.bottom + 1;
+  };
+  await until(() => inSight(200), "the word pinned from the start");
+  host.fromPython({ pinned_queries: [5] });
+  await until(() => inSight(5), "the word that Python pins");
+});
