@@ -209,7 +209,8 @@ def _remarks(scene: OverlayScene) -> list[str]:
     if scene.sinks and scene.sinks_share > 0:
         count = len(scene.sinks)
         many = "1 patch takes" if count == 1 else f"{count:,} patches take"
-        said.append(f"{many} {percent(scene.sinks_share)}, whoever asks (sinks?)")
+        named = "perhaps a sink" if count == 1 else "perhaps sinks"
+        said.append(f"{many} {percent(scene.sinks_share)}, and much of every row: {named}")
     if scene.account.set_aside > 0:
         done = ", rows renormalised" if scene.state.special == "renormalise" else ""
         said.append(f"{percent(scene.account.set_aside)} set aside{done}")

@@ -3,6 +3,7 @@
  * `account.py` counts the same; `tests/wire/account.json` holds both to it.
  */
 
+import { formatWeight } from "../scale/scale.ts";
 import type { Weights } from "../store.ts";
 import type { Role } from "./panels.ts";
 
@@ -143,6 +144,9 @@ export function sinksOf(received: Float32Array, roles: readonly Role[], queries:
   const least = Math.max(SINK_TIMES_MEDIAN * median, SINK_TIMES_UNIFORM / received.length);
   return onImage.filter((key) => (received[key] as number) > least);
 }
+
+/** "62.1 %", "0.04 %": three digits at most. */
+export const percent = (share: number): string => `${formatWeight(Number((100 * share).toPrecision(3)))} %`;
 
 /** The share of a row's finite magnitudes that some positions take, 0..1. */
 export function shareOf(row: Row, positions: readonly number[]): number {

@@ -3,7 +3,7 @@
 import { h, set, setText } from "../dom.ts";
 import { on } from "../lifetime.ts";
 import { formatWeight } from "../scale/scale.ts";
-import type { Account } from "./account.ts";
+import { type Account, percent } from "./account.ts";
 
 export interface Accounted {
   /** undefined while the weights are not here. */
@@ -95,7 +95,7 @@ export class AccountPanel {
     if (sinks) {
       const one = sinks.count === 1;
       const take = one ? "1 patch takes " : `${sinks.count} patches take `;
-      const likely = `, and much of every row: ${one ? "a likely sink" : "likely sinks"}`;
+      const likely = `, and much of every row: ${one ? "perhaps a sink" : "perhaps sinks"}`;
       said(this.#sinkText, [take, percent(sinks.share), likely]);
     }
     set(this.#back, "hidden", !aside);
@@ -109,6 +109,3 @@ function said(line: HTMLElement, pieces: readonly string[] | undefined | false |
   if (!pieces || line.textContent === pieces.join("")) return;
   line.replaceChildren(...pieces.map((text, at) => (at % 2 ? h("b", {}, text) : text)));
 }
-
-/** "62.1 %", "0.04 %": three digits at most. */
-const percent = (share: number): string => `${formatWeight(Number((100 * share).toPrecision(3)))} %`;

@@ -1,10 +1,10 @@
 /** The overlay's focus in words and as the report that Python may observe. */
 
-import { percent } from "../lines/legend.ts";
 import { listed, type Piece, sentence } from "../lines/reading.ts";
 import type { Hovered } from "../lines/telling.ts";
 import { headsText } from "../matrix/telling.ts";
 import type { State } from "../model.ts";
+import { percent } from "./account.ts";
 import type { Focus, Shown, Source } from "./source.ts";
 
 /** "*orange* attends to *row 4, column 2* 0.455, …; 62 more share 0.425 · 100 % on the image". */

@@ -258,7 +258,7 @@ describe("patches that look at each other", () => {
     for (let query = 0; query < 25; query++) values[query * 25 + 8] = 0.7;
     const layers = [{ heads: 1, queries: 25, keys: 25, values }];
     const { root, host } = await ready({ ...(await classifier()), _block: blockTrait({ layers }) });
-    expect(account(root)).toContain("1 patch takes 70 %, and much of every row: a likely sink");
+    expect(account(root)).toContain("1 patch takes 70 %, and much of every row: perhaps a sink");
     const before = heat(root);
     await userEvent.click(find(root, ".account button[title^='leave']"));
     expectState(host, { aside: [8], special: "renormalise" });
