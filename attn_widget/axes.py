@@ -22,7 +22,8 @@ class Axis:
     """The positions of the query or of the key side, in order.
 
     Args:
-        segments: What the positions are, one stretch after the other.
+        segments: What the positions are, one stretch after the other. Patches without a name on
+            several images are named after them: "image 1", "image 2" ….
     """
 
     def __init__(self, segments: Sequence[Segment]) -> None:
@@ -31,7 +32,7 @@ class Axis:
                 raise TypeError(
                     f"segments must be Tokens, Patches or Boxes; got {type(segment).__name__}"
                 )
-        self._segments = tuple(segments)
+        self._segments = _told_apart(segments)
         self._starts = tuple(accumulate((len(segment) for segment in segments), initial=0))
         self._stated: tuple[int, ...] | None = None
 
@@ -179,6 +180,22 @@ class Axis:
 
     def __repr__(self) -> str:
         return f"Axis({', '.join(map(repr, self._segments))})"
+
+
+def _told_apart(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Name patches by their image where there are several: their rows and columns are alike."""
+    numbers: dict[int, int] = {}
+    for segment in segments:
+        if isinstance(segment, Patches) and segment.image is not None and not segment.name:
+            numbers.setdefault(id(segment.image), len(numbers) + 1)
+    if len(numbers) < 2:
+        return tuple(segments)
+    return tuple(
+        segment.named(f"image {numbers[id(segment.image)]}")
+        if isinstance(segment, Patches) and not segment.name and id(segment.image) in numbers
+        else segment
+        for segment in segments
+    )
 
 
 def word_runs(axis: Axis) -> list[range]:

@@ -157,14 +157,21 @@ class Patches:
         """Some of the positions, in that order; they keep their places on the grid."""
         if list(indices) == list(range(len(self))):
             return self
+        return self._like(self._cells[list(indices)], self._name)
+
+    def named(self, name: str) -> Patches:
+        """The same positions with another name."""
+        return self._like(self._cells, name)
+
+    def _like(self, cells: NDArray[np.int64], name: str) -> Patches:
         return Patches(
             self._rows,
             self._cols,
             image=self._image,
             region=self._region,
-            order=self._cells[list(indices)],
+            order=cells,
             separator=self._separator,
-            name=self._name,
+            name=name,
         )
 
     def __len__(self) -> int:

@@ -292,6 +292,22 @@ class TestAxis:
         with pytest.raises(TypeError, match="got str"):
             Axis(["a"])  # type: ignore[list-item]
 
+    def test_patches_of_several_images_are_told_apart(self) -> None:
+        other = 255 - PHOTO
+        axis = Axis([Tokens(["a"]), Patches(1, 2, image=PHOTO), Patches(1, 1, image=other)])
+        assert axis.labels == (
+            "a",
+            "image 1, row 1, column 1",
+            "image 1, row 1, column 2",
+            "image 2, row 1, column 1",
+        )
+        assert axis.select([3, 0]).labels == ("image 2, row 1, column 1", "a")
+        assert axis == Axis(axis.segments)
+        same = Axis([Patches(1, 1, image=PHOTO), Patches(1, 1, image=PHOTO.copy())])
+        assert same.labels == ("row 1, column 1",) * 2
+        left = Axis([Patches(1, 1, image=PHOTO, name="left"), Patches(1, 1, image=other)])
+        assert left.labels == ("left, row 1, column 1", "row 1, column 1")
+
     def test_select_keeps_kinds(self) -> None:
         axis = Axis([Tokens(["[CLS]", "a"]), Patches(1, 2, image=PHOTO), Tokens(["b"])])
         part = axis.select([0, 2, 3, 4])
