@@ -141,18 +141,17 @@ describe("the full value", () => {
 
   it("is the largest weight that lies on the image, of either direction", () => {
     const { source, model } = vision({ weights });
-    expect(source.full).toBeCloseTo(0.6);
-    model.change({ direction: "attended_by" });
-    expect(source.full).toBeCloseTo(0.9);
+    expect(source.fullOf("query")).toBeCloseTo(0.6);
+    expect(source.fullOf("key")).toBeCloseTo(0.9);
     model.change({ special: "hide" });
-    expect(source.full).toBeCloseTo(0.4);
+    expect(source.fullOf("key")).toBeCloseTo(0.4);
   });
 
   it("leaves padding out", () => {
     // Three columns on 60 pixels: the last lies beside the image of 40.
     const { source } = vision({ weights, queries: patches(3, 3, 20) });
     expect(source.roles.key[6]).toBe("padding");
-    expect(source.full).toBeCloseTo(0.6);
+    expect(source.fullOf("query")).toBeCloseTo(0.6);
     const shown = source.shown(query(5));
     expect(shown?.mosts[0]).toBeCloseTo(0.01);
     expect(shown?.account.shares.map(({ name }) => name)).toEqual(["image", "padding", "[CLS]"]);
@@ -167,7 +166,7 @@ describe("the full value", () => {
 
   it("is the largest so far where the layer is not here", async () => {
     const { source, host } = vision({ weights, here: false });
-    expect(source.full).toBe(1);
+    expect(source.fullOf("query")).toBe(1);
     for (const [row, full] of [
       [5, 0.4],
       [6, 0.4],
@@ -177,7 +176,7 @@ describe("the full value", () => {
       answerRows(host, host.sent.at(-1) as Sent, weights);
       await flush();
       source.shown(query(row));
-      expect(source.full).toBeCloseTo(full);
+      expect(source.fullOf("query")).toBeCloseTo(full);
     }
   });
 

@@ -100,11 +100,6 @@ export class Source {
     return this.#apart;
   }
 
-  /** The magnitude at full strength of what the direction shows. */
-  get full(): number {
-    return this.fullOf(this.#model.state.direction === "attends_to" ? "query" : "key");
-  }
-
   /** The largest magnitude that queries (or keys) in focus have on the image, as far as is known. */
   fullOf(side: Side): number {
     this.#follow();
