@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import attn_widget as aw
-from attn_widget.figure.cost import spread_labels
+from attn_widget.figure.chart import spread_labels
 from attn_widget.figure.palette import DARK
 from attn_widget.measuring import Measured, Point
 
