@@ -165,11 +165,11 @@ class SelectionSource:
         layers, heads, queries, keys = self._picks
         rows = _in_order(queries, source.shape[2])
         self.chunk_rows = int(getattr(source, "chunk_rows", 0) or 0) if rows else 0
-        if rows and _in_order(keys, source.shape[3]):
-            from .shortcuts import shortcuts
+        if _in_order(keys, source.shape[3]):
+            from .shortcuts import offers
 
             # Methods of the class would tell of offers that most sources don't make.
-            vars(self).update(shortcuts(source, layers, heads))
+            vars(self).update(offers(source, layers, heads, None if rows else queries))
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Read a block of one layer; see `Source.read`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..mechanisms.steps import Steps, check_place
 from ..overview import Overview
 from ..sources import Shape, Weights
 from .arithmetic import FLOOR
@@ -21,6 +22,7 @@ from .kept import Kept
 from .overview import stream_overview
 from .preview import preview
 from .rules import cut
+from .steps import steps_of
 from .sweep import Floats, Head, stream_log_sum_exp
 
 CACHE = 1 << 28
@@ -60,6 +62,7 @@ class QKSource:
 
     Attributes:
         value: The values, or None.
+        head_dim: D, the size of a query.
 
     Raises:
         TypeError: If something is of a wrong type.
@@ -86,6 +89,7 @@ class QKSource:
         self.value = None if value is None else Vectors(value, "value", "K")
         check_fit(self._query, self._key, self.value)
         layers, heads, queries, depth = self._query.shape
+        self.head_dim = depth
         self.shape: Shape = (layers, heads, queries, self._key.shape[2])
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._rules = rules_for(
@@ -209,6 +213,19 @@ class QKSource:
         """
         self._check_bins(rows, cols, query.stop - query.start, key.stop - key.start)
         return preview(self._head(layer, head), self.shape[3], query, key, rows, cols)
+
+    def steps(self, layer: int, head: int, query: int, keys: Sequence[int]) -> Steps:
+        """One query, step by step, in float64; see `SupportsMechanism.steps`.
+
+        Takes a pass over the keys and one over the values, some at a time.
+
+        Raises:
+            IndexError: If an index is out of range.
+        """
+        places = check_place(self.shape, layer, head, query, keys)
+        sink = None if self._sinks is None else float(self._sinks[layer, head])
+        place = (layer, head, query)
+        return steps_of(self._query, self._key, self.value, self._rules, sink, place, places)
 
     def _read(self, head: Head, query: slice, key: slice, out: Weights) -> None:
         norms = finish(self.log_sum_exp(head.layer, head.head, query))
