@@ -1,5 +1,10 @@
 """What a map shows, in numbers: statistics of heads, and scores against the truth."""
 
+from .alignment import alignment_error_rate as alignment_error_rate
+from .alignment import alignment_f1 as alignment_f1
+from .alignment import alignment_precision as alignment_precision
+from .alignment import alignment_recall as alignment_recall
+from .alignment import extract_alignment as extract_alignment
 from .heads import describe as describe
 from .heads import describe_steps as describe_steps
 from .localisation import energy_pointing as energy_pointing
@@ -14,6 +19,9 @@ from .patterns import slash_sums as slash_sums
 from .patterns import vertical_sums as vertical_sums
 from .record import HeadStatistics as HeadStatistics
 from .record import HeadValue as HeadValue
+from .segmentation import average_precision as average_precision
+from .segmentation import mean_iou as mean_iou
+from .segmentation import pixel_accuracy as pixel_accuracy
 from .similarity import embed as embed
 from .similarity import head_distances as head_distances
 from .statistics import confidence as confidence
