@@ -5,6 +5,9 @@ from .alignment import alignment_f1 as alignment_f1
 from .alignment import alignment_precision as alignment_precision
 from .alignment import alignment_recall as alignment_recall
 from .alignment import extract_alignment as extract_alignment
+from .groups import Contrast as Contrast
+from .groups import GroupComparison as GroupComparison
+from .groups import compare_groups as compare_groups
 from .heads import describe as describe
 from .heads import describe_steps as describe_steps
 from .localisation import energy_pointing as energy_pointing
