@@ -21,7 +21,7 @@ from .inputs import (
 from .kept import Kept
 from .overview import stream_overview
 from .preview import preview
-from .rules import cut
+from .rules import Reach, cut
 from .steps import steps_of
 from .sweep import Floats, Head, stream_log_sum_exp
 
@@ -106,6 +106,11 @@ class QKSource:
         self._sinks = sinks_for(sinks, layers, heads)
         self._arithmetic = arithmetic_for(self._query, self._key)
         self._kept = Kept(cache_bytes)
+
+    @property
+    def reach(self) -> Reach:
+        """Which keys a query may attend to by its position alone, and where the first stands."""
+        return self._rules.reach
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Compute a block of one layer; see `Source.read`."""
