@@ -9,6 +9,7 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .capture.cache import from_cache as from_cache
 from .capture.outputs import from_transformers as from_transformers
 from .capture.tokenized import tokens_of as tokens_of
 from .images import read_image as read_image
