@@ -256,8 +256,8 @@ class TestOfAModel:
         outputs = llama.generate(**inputs, **asked)
         found = aw.from_transformers(outputs, inputs, tokenizer=tokenizer, batch=0)
         assert isinstance(found, aw.Attention)
-        written = tokenizer.convert_ids_to_tokens(outputs.sequences[0].tolist())
-        assert found.queries.labels == tuple(written[:-1])
+        written = alone(aw.tokens_of(outputs.sequences[0], tokenizer)).labels
+        assert found.queries.labels == written[:-1]
         padding = int((inputs["attention_mask"][0] == 0).sum())
         assert padding > 0
         assert set(range(padding)) <= set(found.queries.special)
@@ -268,8 +268,8 @@ class TestOfAModel:
         outputs = t5.generate(**inputs, **asked)
         maps = aw.from_transformers(outputs, inputs, tokenizer=tokenizer, batch=1)
         assert isinstance(maps, dict)
-        written = tokenizer.convert_ids_to_tokens(outputs.sequences[1].tolist())
-        assert maps["cross"].queries.labels == tuple(written[1:])
-        assert maps["decoder"].queries.labels == tuple(written[:-1])
+        written = alone(aw.tokens_of(outputs.sequences[1], tokenizer)).labels
+        assert maps["cross"].queries.labels == written[1:]
+        assert maps["decoder"].queries.labels == written[:-1]
         read = tokenizer.convert_ids_to_tokens(inputs["input_ids"][1].tolist())
         assert maps["cross"].keys.labels == maps["encoder"].queries.labels == tuple(read)

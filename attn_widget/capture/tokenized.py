@@ -167,13 +167,14 @@ def _labels(ids: list[int] | None, tokenizer: object, inputs: object) -> list[st
         raise TypeError(
             f"inputs must be what a tokenizer returned, or token ids; got {type(inputs).__name__}"
         )
+    found: list[str | None] | None = None
     if hasattr(tokenizer, "convert_ids_to_tokens"):
-        return [str(label) for label in cast(Any, tokenizer).convert_ids_to_tokens(ids)]
-    if hasattr(tokenizer, "id_to_token"):
+        found = cast(Any, tokenizer).convert_ids_to_tokens(ids)
+    elif hasattr(tokenizer, "id_to_token"):
         found = [cast(Any, tokenizer).id_to_token(one) for one in ids]
-        return [
-            f"<{one}>" if label is None else label for one, label in zip(ids, found, strict=True)
-        ]
+    if found is not None:
+        # A model may have more ids than its tokenizer has tokens.
+        return [f"<{one}>" if it is None else it for one, it in zip(ids, found, strict=True)]
     if tokenizer is None:
         raise TypeError("these are only token ids: give the tokenizer that made them, tokenizer=")
     raise TypeError(
