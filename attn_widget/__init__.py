@@ -13,6 +13,7 @@ from .capture.cache import from_cache as from_cache
 from .capture.outputs import from_transformers as from_transformers
 from .capture.tokenized import tokens_of as tokens_of
 from .images import read_image as read_image
+from .live import Recorder as Recorder
 from .show import heads as heads
 from .show import lines as lines
 from .show import matrix as matrix
