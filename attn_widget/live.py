@@ -190,7 +190,7 @@ class Recorder:
         dropped = (
             f" of {self._count}, every {self._stride}th and the newest" if self.dropped else ""
         )
-        return f"Recorder({len(self._steps)} steps{dropped}, {self._bytes / MB:.1f} MB)"
+        return f"Recorder({len(self._steps)} steps{dropped}, {self._bytes / MB:.2g} MB)"
 
     @property
     def _bytes(self) -> int:
