@@ -131,3 +131,35 @@ def test_what_is_there_is_listed_when_attention_is_not(rows: Rows) -> None:
         aw.from_cache([rows(2, 2)])
     with pytest.raises(ValueError, match=r"hook_pattern must have 3 axes.*got shape \(2, 2\)"):
         aw.from_cache({"blocks.0.attn.hook_pattern": rows(2, 2)})
+
+
+class TestOtherLibraries:
+    def test_caches_of_torch(self, rows: Rows) -> None:
+        torch: Any = pytest.importorskip("torch")
+        weights = rows(2, 1, 2, 3, 3)
+        found = aw.from_cache(named("pattern", torch.tensor(weights)))
+        np.testing.assert_array_equal(np.asarray(found), weights[:, 0])
+        query, key = torch.rand(2, 2, 1, 5, 3, 8).unbind()
+        shares = one(aw.from_cache({**named("q", query), **named("k", key)}))
+        logits = torch.einsum("lqhd,lkhd->lhqk", query[:, 0], key[:, 0]) / 8**0.5
+        masked = logits.masked_fill(~torch.ones(5, 5, dtype=torch.bool).tril(), -torch.inf)
+        np.testing.assert_allclose(np.asarray(shares), masked.softmax(-1).numpy(), atol=1e-6)
+
+    def test_caches_and_outputs_of_jax(self, rows: Rows) -> None:
+        jnp = pytest.importorskip("jax.numpy")
+        weights = rows(2, 2, 2, 3, 3)
+        layers = [jnp.asarray(layer) for layer in weights]
+        for found in (
+            aw.from_cache(named("pattern", layers), batch=1),
+            aw.from_transformers({"last_hidden_state": 1, "attentions": tuple(layers)}, batch=1),
+        ):
+            np.testing.assert_array_equal(np.asarray(found), weights[:, 1])
+
+    def test_one_layer_with_a_batch_as_keras_and_flax_return_it(self, rows: Rows) -> None:
+        jnp = pytest.importorskip("jax.numpy")
+        scores = rows(3, 2, 4, 5)
+        found = aw.Attention([jnp.asarray(scores)], list("abcd"), list("vwxyz"), batch=2)
+        assert found.shape == (1, 2, 4, 5)
+        np.testing.assert_array_equal(np.asarray(found)[0], scores[2])
+        alone = aw.Attention(jnp.asarray(scores)[1, 0])
+        np.testing.assert_array_equal(np.asarray(alone)[0, 0], scores[1, 0])

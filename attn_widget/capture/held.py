@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -49,26 +48,43 @@ class Held:
         return "target" if self.kind in _TARGET else "source" if self.kind in _SOURCE else None
 
 
-def held_maps(outputs: object, batch: int | None) -> tuple[list[Held], Generation | None]:
-    """All maps in outputs, and the sequence they belong to where the model generated.
+@dataclass
+class Contents:
+    """What outputs hold."""
+
+    maps: list[Held]
+    """All that is a map."""
+    generation: Generation | None
+    """The sequence they belong to, where the model generated."""
+    notes: list[str]
+    """What is left out or counted anew, in words."""
+
+
+def contents(outputs: object, batch: int | None) -> Contents:
+    """All maps in outputs.
 
     Raises:
         ValueError: If there are none, or several entries and ``batch`` does not say which.
         TypeError: If ``outputs`` is nothing that a model returned.
     """
-    values = attentions(outputs)
+    notes: list[str] = []
+    values = attentions(outputs, notes)
     steps = next((value for value in values.values() if _is_generated(value)), None)
     generation = None if steps is None else Generation(outputs, cast(Any, steps), batch)
-    maps = [
-        found for name, value in values.items() for found in _maps(name, value, generation, batch)
-    ]
-    if not maps:
-        raise ValueError(f"none of these attentions is a map of positions: {', '.join(values)}")
-    return maps, generation
+    found = Contents([], generation, notes)
+    for name, value in values.items():
+        found.maps.extend(_maps(name, value, found, batch))
+    if not found.maps:
+        raise ValueError("; ".join(notes))
+    return found
 
 
-def attentions(outputs: object) -> dict[str, object]:
+def attentions(outputs: object, notes: list[str]) -> dict[str, object]:
     """Everything in outputs that is called attention, by name.
+
+    Args:
+        outputs: What a model returned.
+        notes: Where to say what is left out.
 
     Raises:
         ValueError: If there is nothing.
@@ -88,7 +104,7 @@ def attentions(outputs: object) -> dict[str, object]:
             "outputs must be what a transformers model returned, with a field of attentions; got "
             f"{type(outputs).__name__}"
         )
-    return _not_empty(_without_windows(fields))
+    return _not_empty(_without_windows(fields, notes))
 
 
 def is_map(value: object) -> bool:
@@ -96,7 +112,7 @@ def is_map(value: object) -> bool:
     return is_array(value) and len(shape_of(value)) in (3, 4)
 
 
-def _without_windows(fields: Mapping[str, object]) -> dict[str, object]:
+def _without_windows(fields: Mapping[str, object], notes: list[str]) -> dict[str, object]:
     """The fields whose keys are positions, not places in a window (Longformer, LED)."""
     globals_ = [name for name in fields if name == "global" or name.endswith("_global")]
     locals_ = [name.removesuffix("global").rstrip("_") or MAIN for name in globals_]
@@ -108,7 +124,7 @@ def _without_windows(fields: Mapping[str, object]) -> dict[str, object]:
         )
         if not kept:
             raise ValueError(text)
-        _warn(text)
+        notes.append(text)
     return kept
 
 
@@ -160,19 +176,18 @@ def _is_generated(value: object) -> bool:
     return is_nested(value) and grows(cast("Sequence[Sequence[object]]", value))
 
 
-def _maps(
-    name: str, value: object, generation: Generation | None, batch: int | None
-) -> Iterator[Held]:
+def _maps(name: str, value: object, found: Contents, batch: int | None) -> Iterator[Held]:
+    generation = found.generation
     if generation is not None and _is_generated(value):
-        steps = [_full(name, step)[0] for step in cast("Sequence[Sequence[object]]", value)]
+        steps = [_full(name, step, found)[0] for step in cast("Sequence[Sequence[object]]", value)]
         yield Held(name, name, generation.source(steps, cross="cross" in name))
         return
     layers = [value] if is_array(value) else list(cast("Sequence[object]", value))
     if is_nested(layers):
         for number, inner in enumerate(layers):
-            yield from _maps(f"{name} {number}", inner, None, batch)
+            yield from _maps(f"{name} {number}", inner, found, batch)
         return
-    full, numbers = _full(name, layers)
+    full, numbers = _full(name, layers, found)
     if generation is not None and is_map(full[0]):
         batch = generation.entry_of(shape_of(full[0])[0])
     groups = [list(group) for _, group in groupby(range(len(full)), lambda at: shape_of(full[at]))]
@@ -180,7 +195,7 @@ def _maps(
         first, last = numbers[group[0]], numbers[group[-1]]
         which = f", layer {first}" if first == last else f", layers {first}–{last}"
         if not is_map(full[group[0]]):
-            _warn(
+            found.notes.append(
                 f"{name}{which}: shape {shape_of(full[group[0]])} is no map (batch, head, query, "
                 "key) and is left out; for points of deformable attention see aw.layouts.deformable"
             )
@@ -189,14 +204,17 @@ def _maps(
         yield Held(label, name, _source([full[at] for at in group], batch))
 
 
-def _full(name: str, layers: Sequence[object]) -> tuple[list[object], list[int]]:
+def _full(name: str, layers: Sequence[object], found: Contents) -> tuple[list[object], list[int]]:
     """The layers that hold weights, and their numbers."""
     numbers = [number for number, layer in enumerate(layers) if layer is not None]
     if len(numbers) < len(layers):
-        _warn(
+        note = (
             f"{name}: only {len(numbers)} of {len(layers)} layers hold weights; what is layer 0, "
             f"1 … here are layers {', '.join(map(str, numbers))} of the model"
         )
+        # Every step of a generation says the same.
+        if note not in found.notes:
+            found.notes.append(note)
     return [layers[number] for number in numbers], numbers
 
 
@@ -210,17 +228,3 @@ def _source(layers: list[object], batch: int | None) -> LayersSource:
         raise ValueError(
             f"{error} (models with windows count each window as an entry: see aw.layouts.swin)"
         ) from None
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=_outside())
-
-
-def _outside() -> int:
-    """How far up the caller of this package is."""
-    import sys
-
-    level = 2
-    while __package__ and sys._getframe(level).f_globals.get("__package__") == __package__:
-        level += 1
-    return level

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..attention import Attention
-from .generated import Generation
-from .held import Held, held_maps
+from .held import Contents, Held, contents
 from .tokenized import is_inputs, length_of, mask_of, texts_in, tokens_of
 
 
@@ -51,43 +52,54 @@ def from_transformers(
     Warns:
         UserWarning: If some of the attention is no map of positions, or some layers have none.
     """
-    maps, generation = held_maps(outputs, batch)
-    encodes = len(maps) > 1 and any(found.kind == "encoder" for found in maps)
-    inputs: object = queries if is_inputs(queries) else None
-    queries = None if is_inputs(queries) else queries
-    inputs = inputs if input_ids is None else {"input_ids": input_ids}
+    held = contents(outputs, batch)
+    for note in held.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    inputs: object = None
+    if is_inputs(queries):
+        inputs, queries = queries, None
+    if input_ids is not None:
+        inputs = {"input_ids": input_ids}
+    queries, keys = _sides(held, inputs, queries, keys, tokenizer, attention_mask, batch)
+    made = {found.name: _labelled(found, held, queries, keys, name) for found in held.maps}
+    return next(iter(made.values())) if len(made) == 1 else made
+
+
+def _sides(
+    held: Contents,
+    inputs: object,
+    queries: object,
+    keys: object,
+    tokenizer: object,
+    attention_mask: object,
+    batch: int | None,
+) -> tuple[object, object]:
+    """What the two sequences are, told from inputs and tokenizer where it isn't given."""
+    generation = held.generation
+    encodes = len(held.maps) > 1 and any(found.kind == "encoder" for found in held.maps)
     entry = batch
     if generation is not None and inputs is not None:
         entry = generation.entry_of(texts_in(inputs))
     if is_inputs(keys):
         keys = tokens_of(keys, tokenizer, batch=entry)
-    if inputs is not None and (generation is None or encodes):
-        told = tokens_of(inputs, tokenizer, batch=entry, attention_mask=attention_mask)
-        keys = told if encodes and keys is None else keys
-        queries = told if not encodes and queries is None else queries
-    if queries is None and generation is not None:
+    if inputs is not None and encodes and keys is None:
+        keys = tokens_of(inputs, tokenizer, batch=entry, attention_mask=attention_mask)
+    if queries is not None:
+        return queries, keys
+    if generation is None:
+        if inputs is not None and not encodes:
+            queries = tokens_of(inputs, tokenizer, batch=entry, attention_mask=attention_mask)
+    elif tokenizer is not None:
         padding = None if encodes else mask_of(inputs, attention_mask)
-        if tokenizer is not None:
-            queries = generation.tokens(tokenizer, padding, entry)
-        elif inputs is not None and not encodes:
-            raise TypeError("the inputs label only the prompt: give tokenizer= for what followed")
-    made = {
-        found.name: _labelled(found, len(maps) == 1, generation, queries, keys, name)
-        for found in maps
-    }
-    return next(iter(made.values())) if len(made) == 1 else made
+        queries = generation.tokens(tokenizer, padding, entry)
+    elif inputs is not None and not encodes:
+        raise TypeError("the inputs label only the prompt: give tokenizer= for what followed")
+    return queries, keys
 
 
-def _labelled(
-    found: Held,
-    alone: bool,
-    generation: Generation | None,
-    queries: object,
-    keys: object,
-    name: str,
-) -> Attention:
+def _labelled(found: Held, held: Contents, queries: object, keys: object, name: str) -> Attention:
     """A map with those labels that belong to it."""
-    source = found.source
+    source, generation, alone = found.source, held.generation, len(held.maps) == 1
     own = {"target": queries, "source": keys}.get(found.side or "")
     other = keys if found.crosses else None
     if alone:
