@@ -16,6 +16,7 @@ from .overview import (
     SupportsPreview,
     SupportsReduction,
     SupportsSteps,
+    SupportsValues,
 )
 from .reduction import largest_magnitude
 
@@ -27,6 +28,7 @@ OFFERS: Final[tuple[tuple[type[Any], tuple[str, ...]], ...]] = (
     (SupportsPreview, ("preview",)),
     (SupportsReduction, ("reduce",)),
     (SupportsElsewhere, ("gather", "elsewhere", "largest")),
+    (SupportsValues, ("values",)),
 )
 
 
@@ -117,6 +119,12 @@ class _Picked:
                 next(steps)
             except StopIteration as end:
                 return max(end.value, default=0.0)
+
+    def values(self, layer: int, head: int) -> NDArray[np.floating[Any]] | None:
+        found: NDArray[np.floating[Any]] | None = self._source.values(
+            self._layers[layer], self._heads[head]
+        )
+        return found
 
     def _taken(self, heads: Sequence[int]) -> list[int]:
         return [self._heads[head] for head in heads]

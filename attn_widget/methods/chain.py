@@ -1,0 +1,172 @@
+"""Products of one square matrix a layer: what rollouts and relevance come to.
+
+A short map is multiplied out whole, once. Of a long one only the rows that are read are
+followed down through the layers, so that no matrix of all positions is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ..attention import Attention
+from ..qk.kept import Kept
+from ..sources import Shape, Weights
+from ..streams import BLOCK_CELLS
+from .inputs import Floats
+from .lazy import Steps, WholeSource
+
+WHOLE: Final = 2048
+"""Positions up to which products are made whole: two matrices of 32 MiB."""
+
+MOST_WEIGHTS: Final = 1 << 33
+"""Weights of all layers and heads that are gone through for a row: some minutes."""
+
+PRODUCT: Final = 1 << 27
+"""Multiplications in one step: some 10 ms."""
+
+ROWS_BYTES: Final = 1 << 26
+"""Rows of long maps that are kept."""
+
+LayerRows = Callable[[int, slice], Floats]
+"""Some rows of what a layer adds, (rows, n)."""
+
+Settle = Callable[[Floats, slice], Floats]
+"""Makes of rows, and of where they stand, those of the matrix that is multiplied."""
+
+
+def unsettled(rows: Floats, _: slice) -> Floats:
+    """Rows as they are."""
+    return rows
+
+
+class ChainSource:
+    """``M_l … M_1`` of the layers up to l, for the last layer or for each.
+
+    Args:
+        rows: Computes rows of a layer.
+        settle: Makes of all rows of a layer, or of some, those of its matrix.
+        layers: Which layers, first to last.
+        length: Positions.
+        each: Whether there is a result for each layer.
+        width: Numbers handled for a row of a layer: decides how many rows make a step.
+        ending: Makes of rows of a product those of the result.
+
+    Raises:
+        ValueError: If a row alone would take minutes.
+    """
+
+    def __init__(
+        self,
+        rows: LayerRows,
+        settle: Settle,
+        layers: Sequence[int],
+        length: int,
+        *,
+        each: bool = False,
+        width: int,
+        ending: Settle = unsettled,
+    ) -> None:
+        self._rows, self._settle, self._ending = rows, settle, ending
+        self._layers = layers
+        self._length = length
+        self._width = max(1, width)
+        self._each = each
+        self.shape: Shape = (len(layers) if each else 1, 1, length, length)
+        self.dtype: np.dtype[Any] = np.dtype(np.float32)
+        self._kept = Kept(ROWS_BYTES)
+        self._whole = WholeSource(self.shape, self._products) if length <= WHOLE else None
+        weights = len(layers) * length * self._width
+        if self._whole is None and weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{length} positions are too many here: every row of the result would go through "
+                f"{weights:.1e} numbers; select fewer positions, heads or layers"
+            )
+
+    def prepare(self) -> Steps:
+        """Multiply a short map out; see `SupportsPrepare.prepare`."""
+        if self._whole is not None:
+            yield from self._whole.prepare()
+
+    def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
+        """Read a block of one layer; see `Source.read`."""
+        if self._whole is not None:
+            return self._whole.read(layer, head, query, key)
+        top = layer if self._each else len(self._layers) - 1
+        asked = range(self._length)[query]
+        rows = {row: self._kept.get((top, row)) for row in asked}
+        missing = [row for row in asked if rows[row] is None]
+        if missing:
+            part = slice(missing[0], missing[-1] + 1)
+            for row, values in enumerate(self._followed(top, part).astype(np.float32), part.start):
+                rows[row] = values.copy()
+                self._kept.put((top, row), rows[row], values.nbytes)
+        block = np.array([rows[row][key] for row in asked], dtype=np.float32)
+        return block.reshape(1, len(asked), key.stop - key.start)[head]
+
+    def _products(self) -> Generator[float, None, Weights]:
+        every = slice(0, self._length)
+        found = np.empty(self.shape, dtype=np.float32)
+        product: Floats | None = None
+        for place, layer in enumerate(self._layers):
+            added = np.empty((self._length, self._length))
+            for part in self._parts(self._width):
+                added[part] = self._rows(layer, part)
+                yield (place + 0.5 * part.stop / self._length) / len(self._layers)
+            matrix = self._settle(added, every)
+            if product is None:
+                product = matrix
+            else:
+                below, product = product, added if matrix is not added else np.empty_like(added)
+                for part in self._parts(self._length**2 * BLOCK_CELLS // PRODUCT):
+                    np.matmul(matrix[part], below, out=product[part])
+                    yield (place + 0.5 + 0.5 * part.stop / self._length) / len(self._layers)
+            if self._each or place == len(self._layers) - 1:
+                found[place if self._each else 0, 0] = self._ending(product, every)
+        return found
+
+    def _followed(self, top: int, rows: slice) -> Floats:
+        """Rows of the product up to a layer, from the top down."""
+        found = self._settle(self._rows(self._layers[top], rows), rows)
+        for layer in reversed(self._layers[:top]):
+            below = np.zeros_like(found)
+            for part in self._parts(self._width):
+                below += found[:, part] @ self._settle(self._rows(layer, part), part)
+            found = below
+        return self._ending(found, rows)
+
+    def _parts(self, width: int) -> list[slice]:
+        step = max(1, BLOCK_CELLS // max(1, width))
+        return [
+            slice(start, min(start + step, self._length)) for start in range(0, self._length, step)
+        ]
+
+
+def with_identity(rows: Floats, at: slice, share: float = 1.0) -> Floats:
+    """Rows with a number added to their own position."""
+    found = rows.copy()
+    found[np.arange(len(rows)), np.arange(at.start, at.stop)] += share
+    return found
+
+
+def normalised(rows: Floats) -> Floats:
+    """Rows divided by their sums; one without any stays zero."""
+    sums = rows.sum(axis=-1, keepdims=True)
+    return np.asarray(rows / np.where(sums > 0, sums, 1.0))
+
+
+def check_finite(rows: Floats, att: Attention, method: str, layer: int) -> Floats:
+    """Check that no weight is missing that a product would spread over all others.
+
+    Raises:
+        ValueError: If one is NaN or infinite.
+    """
+    if not np.isfinite(rows).all():
+        name = f" of {att.name}" if att.name else ""
+        raise ValueError(
+            f"{method} needs every weight; layer {layer}{name} has missing or infinite ones (NaN, "
+            "inf): select the positions that have weights"
+        )
+    return rows
