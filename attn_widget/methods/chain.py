@@ -6,6 +6,7 @@ followed down through the layers, so that no matrix of all positions is ever hel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from ..qk.kept import Kept
 from ..sources import Shape, Weights
 from ..streams import BLOCK_CELLS
 from .inputs import Floats
-from .lazy import Steps, WholeSource
+from .lazy import Steps, WholeSource, first_rows, paced
 
 WHOLE: Final = 2048
 """Positions up to which products are made whole: two matrices of 32 MiB."""
@@ -31,27 +32,23 @@ ROWS_BYTES: Final = 1 << 26
 """Rows of long maps that are kept."""
 
 LayerRows = Callable[[int, slice], Floats]
-"""Some rows of what a layer adds, (rows, n)."""
+"""Some rows of the matrix of a layer, (rows, n)."""
 
-Settle = Callable[[Floats, slice], Floats]
-"""Makes of rows, and of where they stand, those of the matrix that is multiplied."""
-
-
-def unsettled(rows: Floats, _: slice) -> Floats:
-    """Rows as they are."""
-    return rows
+Rows = Callable[[Floats, slice], Floats]
+"""Makes other rows of rows, and of where they stand."""
 
 
 class ChainSource:
     """``M_l … M_1`` of the layers up to l, for the last layer or for each.
 
     Args:
-        rows: Computes rows of a layer.
-        settle: Makes of all rows of a layer, or of some, those of its matrix.
+        rows: Computes rows of the matrix of a layer.
         layers: Which layers, first to last.
         length: Positions.
         each: Whether there is a result for each layer.
         width: Numbers handled for a row of a layer: decides how many rows make a step.
+        whole: Makes the matrix of a layer of all of its rows, where rows alone don't; for short
+            maps only.
         ending: Makes of rows of a product those of the result.
 
     Raises:
@@ -61,15 +58,17 @@ class ChainSource:
     def __init__(
         self,
         rows: LayerRows,
-        settle: Settle,
         layers: Sequence[int],
         length: int,
         *,
         each: bool = False,
         width: int,
-        ending: Settle = unsettled,
+        whole: Callable[[Floats], Floats] | None = None,
+        ending: Rows | None = None,
     ) -> None:
-        self._rows, self._settle, self._ending = rows, settle, ending
+        self._rows = rows
+        self._whole_layer = whole
+        self._ending = ending or (lambda found, _: found)
         self._layers = layers
         self._length = length
         self._width = max(1, width)
@@ -77,9 +76,9 @@ class ChainSource:
         self.shape: Shape = (len(layers) if each else 1, 1, length, length)
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._kept = Kept(ROWS_BYTES)
-        self._whole = WholeSource(self.shape, self._products) if length <= WHOLE else None
+        self._product = WholeSource(self.shape, self._products) if length <= WHOLE else None
         weights = len(layers) * length * self._width
-        if self._whole is None and weights > MOST_WEIGHTS:
+        if self._product is None and weights > MOST_WEIGHTS:
             raise ValueError(
                 f"{length} positions are too many here: every row of the result would go through "
                 f"{weights:.1e} numbers; select fewer positions, heads or layers"
@@ -87,13 +86,13 @@ class ChainSource:
 
     def prepare(self) -> Steps:
         """Multiply a short map out; see `SupportsPrepare.prepare`."""
-        if self._whole is not None:
-            yield from self._whole.prepare()
+        if self._product is not None:
+            yield from self._product.prepare()
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Read a block of one layer; see `Source.read`."""
-        if self._whole is not None:
-            return self._whole.read(layer, head, query, key)
+        if self._product is not None:
+            return self._product.read(layer, head, query, key)
         top = layer if self._each else len(self._layers) - 1
         asked = range(self._length)[query]
         rows = {row: self._kept.get((top, row)) for row in asked}
@@ -107,41 +106,55 @@ class ChainSource:
         return block.reshape(1, len(asked), key.stop - key.start)[head]
 
     def _products(self) -> Generator[float, None, Weights]:
-        every = slice(0, self._length)
+        size, count = self._length, len(self._layers)
         found = np.empty(self.shape, dtype=np.float32)
-        product: Floats | None = None
+        product = np.eye(size)
         for place, layer in enumerate(self._layers):
-            added = np.empty((self._length, self._length))
-            for part in self._parts(self._width):
-                added[part] = self._rows(layer, part)
-                yield (place + 0.5 * part.stop / self._length) / len(self._layers)
-            matrix = self._settle(added, every)
-            if product is None:
-                product = matrix
+            matrix = np.empty((size, size))
+
+            def fill(part: slice, layer: int = layer, matrix: Floats = matrix) -> None:
+                matrix[part] = self._rows(layer, part)
+
+            for share in paced(size, first_rows(self._width), fill):
+                yield (place + 0.5 * share) / count
+            if self._whole_layer is not None:
+                matrix = self._whole_layer(matrix)
+            if place:
+                below, product = product, np.empty_like(product)
+                for share in _multiplied(matrix, below, product):
+                    yield (place + 0.5 + 0.5 * share) / count
             else:
-                below, product = product, added if matrix is not added else np.empty_like(added)
-                for part in self._parts(self._length**2 * BLOCK_CELLS // PRODUCT):
-                    np.matmul(matrix[part], below, out=product[part])
-                    yield (place + 0.5 + 0.5 * part.stop / self._length) / len(self._layers)
-            if self._each or place == len(self._layers) - 1:
-                found[place if self._each else 0, 0] = self._ending(product, every)
+                product = matrix
+            if self._each or place == count - 1:
+                at = place if self._each else 0
+                found[at, 0] = self._ending(product, slice(0, size))
         return found
 
     def _followed(self, top: int, rows: slice) -> Floats:
         """Rows of the product up to a layer, from the top down."""
-        found = self._settle(self._rows(self._layers[top], rows), rows)
+        found = self._rows(self._layers[top], rows)
         for layer in reversed(self._layers[:top]):
             below = np.zeros_like(found)
-            for part in self._parts(self._width):
-                below += found[:, part] @ self._settle(self._rows(layer, part), part)
+            for part in self._parts():
+                below += found[:, part] @ self._rows(layer, part)
             found = below
         return self._ending(found, rows)
 
-    def _parts(self, width: int) -> list[slice]:
-        step = max(1, BLOCK_CELLS // max(1, width))
-        return [
-            slice(start, min(start + step, self._length)) for start in range(0, self._length, step)
-        ]
+    def _parts(self) -> list[slice]:
+        step = max(1, BLOCK_CELLS // self._width)
+        starts = range(0, self._length, step)
+        return [slice(start, min(start + step, self._length)) for start in starts]
+
+
+def _multiplied(left: Floats, right: Floats, out: Floats) -> Steps:
+    """``left @ right`` tile by tile, so that no step takes long."""
+    size = len(left)
+    side = max(1, math.isqrt(PRODUCT // max(size, 1)))
+    tiles = [slice(start, start + side) for start in range(0, size, side)]
+    for row, rows in enumerate(tiles):
+        for column, columns in enumerate(tiles):
+            out[rows, columns] = left[rows] @ right[:, columns]
+            yield (row * len(tiles) + column + 1) / len(tiles) ** 2
 
 
 def with_identity(rows: Floats, at: slice, share: float = 1.0) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..attention import Attention
 from ..made import Setting
-from .chain import ChainSource, check_finite, normalised, unsettled
+from .chain import ChainSource, check_finite, normalised
 from .inputs import Floats, as_attention, check_square, derived, floats, layered
 from .lazy import PartSource
 from .values import Sublayer, Sums, Values, normed
@@ -32,7 +32,7 @@ def alti(
 
     With the terms ``T_i(x_j)`` that position j adds at position i, residual and layer norm
     included, and their sum y_i: ``c_ij ∝ max(0, ‖y_i‖₁ − ‖y_i − T_i(x_j)‖₁)``, rows divided by
-    their sums; the product of all layers without adding I, which the residual connection already is.
+    their sums; layers multiplied without adding I, which the residual connection already is.
     Computed when read. Source: Ferrando, Gállego and Costa-jussà 2022, arXiv 2203.04212.
 
     Args:
@@ -215,7 +215,7 @@ def _followed(
     source: ChainSource | PartSource
     if rollout:
         check_square(att, method)
-        source = ChainSource(rows, unsettled, range(layers), keys, width=sublayer.width)
+        source = ChainSource(rows, range(layers), keys, width=sublayer.width)
     else:
         source = PartSource((layers, 1, queries, keys), part)
     return derived(att, source, method, title=title, settings=settings, kind="relevance")

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attention import Attention
-from ..streams import BLOCK_CELLS
 from .aggregate import merged_heads
 from .chain import check_finite, normalised, with_identity
 from .inputs import (
@@ -22,14 +21,11 @@ from .inputs import (
     check_square,
     derived,
 )
-from .lazy import WholeSource
+from .lazy import STEP_S, WholeSource, first_rows, paced
 from .maxflow import Layers
 
 MOST_READ: Final = 1 << 26
 """Weights of all layers and heads that are gone through to choose positions."""
-
-PAUSE_S: Final = 0.02
-"""About how long flows are computed between two tellings of the progress."""
 
 
 def flow(
@@ -83,15 +79,17 @@ def flow(
     def steps() -> Generator[float, None, NDArray[np.float64]]:
         matrices = []
         for layer in range(layers):
-            fused = np.empty((length, length))
-            step = max(1, BLOCK_CELLS // max(1, count * length))
-            for start in range(0, length, step):
-                rows = slice(start, min(start + step, length))
+            matrix = np.empty((length, length))
+
+            def fill(rows: slice, layer: int = layer, matrix: Floats = matrix) -> None:
                 found = merged_heads(att, heads, layer, rows, slice(0, length))[0]
-                fused[rows] = check_finite(found.astype(np.float64), att, "flow", layer)
+                check_finite(found, att, "flow", layer)
+                joined = with_identity((1 - share) * found.astype(np.float64), rows, share)
+                matrix[rows] = normalised(joined)
+
+            for _ in paced(length, first_rows(count * length), fill):
                 yield 0.0
-            whole = normalised(with_identity((1 - share) * fused, slice(0, length), share))
-            matrices.append(whole[np.ix_(kept, kept)])
+            matrices.append(matrix[np.ix_(kept, kept)])
         return normalised((yield from _flows(matrices, size)))
 
     source = WholeSource((1, 1, size, size), steps)
@@ -117,7 +115,7 @@ def _flows(matrices: list[Floats], size: int) -> Generator[float, None, Floats]:
     for source in range(size):
         for sink in range(size):
             found[source, sink] = graph.flow(source, sink)
-            if perf_counter() - told > PAUSE_S:
+            if perf_counter() - told > STEP_S:
                 yield (source * size + sink) / size**2
                 told = perf_counter()
     return found

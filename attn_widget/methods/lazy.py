@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol, runtime_checkable
+from time import perf_counter
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from ..attention import Attention
 from ..qk.source import finish
 from ..sources import Shape, Weights
+from ..streams import BLOCK_CELLS
+
+STEP_S: Final = 0.02
+"""About how long a step takes, so that several may follow each other within 50 ms."""
 
 Steps = Generator[float, None, None]
 
@@ -94,6 +99,34 @@ class WholeSource:
             finish(self.prepare())
         assert self._known is not None
         return self._known[layer, head, query, key]
+
+
+def paced(length: int, rows: int, work: Callable[[slice], object]) -> Steps:
+    """Do something with all rows, as many at a time as take some 20 ms.
+
+    Args:
+        length: How many rows there are.
+        rows: How many to begin with; at most eight times as many are held at once.
+        work: Does it with a slice of them.
+
+    Yields:
+        The share done.
+    """
+    most = 8 * rows
+    start = 0
+    while start < length:
+        stop = min(start + max(1, rows), length)
+        began = perf_counter()
+        work(slice(start, stop))
+        spent = perf_counter() - began
+        rows = min(most, 2 * rows, int(rows * STEP_S / max(spent, 1e-6)) or 1)
+        start = stop
+        yield start / length
+
+
+def first_rows(width: int) -> int:
+    """How many rows of so many numbers to begin with."""
+    return max(1, BLOCK_CELLS // 8 // max(1, width))
 
 
 def chunk_rows(*maps: Attention) -> int:

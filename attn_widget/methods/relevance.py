@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attention import Attention
-from ..streams import BLOCK_CELLS
 from .chain import ChainSource, check_finite, normalised, with_identity
 from .gradients import weighted_rows
 from .inputs import Floats, as_attention, as_fitting, check_square, derived
-from .lazy import Steps, WholeSource
+from .lazy import Steps, WholeSource, first_rows, paced
 
 MOST_CELLS: Final = 1 << 23
 """Cells of one relevance matrix that are held at once where two sides exchange relevance."""
@@ -56,14 +55,13 @@ def relevance(
 
     def rows(layer: int, at: slice) -> Floats:
         found = weighted_rows(att, slopes, layer, at, each_positive=True)
-        return check_finite(found, att, "relevance", layer)
+        return with_identity(check_finite(found, att, "relevance", layer), at)
 
     def ending(found: Floats, at: slice) -> Floats:
         return found if identity else with_identity(found, at, -1.0)
 
     source = ChainSource(
         rows,
-        with_identity,
         range(layers),
         length,
         each=each_layer,
@@ -245,11 +243,12 @@ class _Weighted:
         """Ā of a layer, read in blocks."""
         _, heads, queries, keys = self.att.shape
         found = np.empty((queries, keys))
-        step = max(1, BLOCK_CELLS // max(1, 2 * heads * keys))
-        for start in range(0, queries, step):
-            rows = slice(start, min(start + step, queries))
+
+        def fill(rows: slice) -> None:
             part = weighted_rows(self.att, self.gradients, layer, rows, each_positive=True)
             found[rows] = check_finite(part, self.att, "relevance", layer)
+
+        for _ in paced(queries, first_rows(2 * heads * keys), fill):
             yield 0.0
         return found
 

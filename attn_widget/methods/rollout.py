@@ -76,14 +76,18 @@ def rollout(
         )
     spared = positions_of(att.keys, protected, "protected") if ratio else ()
 
-    def rows(layer: int, at: slice) -> Floats:
-        fused = merged_heads(att, heads, layer, at, slice(0, length))[0].astype(np.float64)
-        return check_finite(fused, att, "rollout", layer)
+    def fused(layer: int, at: slice) -> Floats:
+        found = merged_heads(att, heads, layer, at, slice(0, length))[0].astype(np.float64)
+        return check_finite(found, att, "rollout", layer)
 
-    def settle(fused: Floats, at: slice) -> Floats:
-        if ratio:
-            fused = _discarded(fused, ratio, spared)
-        return normalised(with_identity((1 - share) * fused, at, share))
+    def joined(found: Floats, at: slice) -> Floats:
+        return normalised(with_identity((1 - share) * found, at, share))
+
+    def rows(layer: int, at: slice) -> Floats:
+        return joined(fused(layer, at), at)
+
+    def whole(found: Floats) -> Floats:
+        return joined(_discarded(found, ratio, spared), slice(0, length))
 
     notes = [] if share == 0.5 else [f"residual share {share:g}"]
     if ratio:
@@ -96,7 +100,12 @@ def rollout(
     }
     layers, count, _, _ = att.shape
     source = ChainSource(
-        rows, settle, range(first, layers), length, each=each_layer, width=count * length
+        fused if ratio else rows,
+        range(first, layers),
+        length,
+        each=each_layer,
+        width=count * length,
+        whole=whole if ratio else None,
     )
     return derived(att, source, "rollout", settings=settings, notes=notes, kind="relevance")
 
@@ -128,15 +137,13 @@ def gradient_rollout(
     first = check_layer("start_layer", start_layer, att.shape[0])
 
     def rows(layer: int, at: slice) -> Floats:
-        fused = weighted_rows(att, slopes, layer, at, each_positive=False)
-        return check_finite(np.maximum(fused, 0.0), att, "gradient_rollout", layer)
-
-    def settle(fused: Floats, at: slice) -> Floats:
-        return normalised(with_identity(fused, at))
+        found = weighted_rows(att, slopes, layer, at, each_positive=False)
+        check_finite(found, att, "gradient_rollout", layer)
+        return normalised(with_identity(np.maximum(found, 0.0), at))
 
     layers, count, _, length = att.shape
     source = ChainSource(
-        rows, settle, range(first, layers), length, each=each_layer, width=2 * count * length
+        rows, range(first, layers), length, each=each_layer, width=2 * count * length
     )
     settings: dict[str, Setting] = {"start_layer": first}
     return derived(att, source, "gradient_rollout", settings=settings, kind="relevance")
@@ -145,9 +152,11 @@ def gradient_rollout(
 def _discarded(fused: Floats, ratio: float, spared: Iterable[int]) -> Floats:
     """A layer without its smallest weights; of equals the first go."""
     count = int(ratio * fused.size)
-    smallest = np.argsort(fused, axis=None, kind="stable")[:count]
-    free = np.ones(fused.shape[1], dtype=np.bool_)
-    free[list(spared)] = False
-    found = fused.copy()
-    found.flat[smallest[free[smallest % fused.shape[1]]]] = 0.0
-    return found
+    if not count:
+        return fused
+    least = np.partition(fused, count - 1, axis=None)[count - 1]
+    gone = fused < least
+    equal = np.flatnonzero(fused == least)
+    gone.flat[equal[: count - int(gone.sum())]] = True
+    gone[:, list(spared)] = False
+    return np.where(gone, 0.0, fused)
