@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..attention import Attention
 from ..filters import merge_heads
@@ -77,6 +80,25 @@ def merged_heads(att: Attention, combine: str, layer: int, query: slice, key: sl
     heads = range(att.shape[1])
     blocks = (att.source.read(layer, slice(one, one + 1), query, key)[0] for one in heads)
     return merge_heads(blocks, combine)
+
+
+def fused_rows(
+    att: Attention, combine: str, layer: int, rows: slice
+) -> Generator[None, None, NDArray[np.float64]]:
+    """Some queries of one layer with their heads merged, a head a step; NaN stays NaN.
+
+    Returns:
+        (queries, K).
+    """
+    _, heads, _, keys = att.shape
+    how = {"mean": np.add, "max": np.maximum, "min": np.minimum}[combine]
+    total: NDArray[np.float64] | None = None
+    for head in range(heads):
+        block = att.source.read(layer, slice(head, head + 1), rows, slice(0, keys))[0]
+        total = block.astype(np.float64) if total is None else how(total, block)
+        yield
+    assert total is not None
+    return total / heads if combine == "mean" else total
 
 
 def _merged(att: Attention, method: str, over: str) -> Attention:

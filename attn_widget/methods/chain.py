@@ -14,10 +14,10 @@ import numpy as np
 
 from ..attention import Attention
 from ..qk.kept import Kept
+from ..qk.source import finish
 from ..sources import Shape, Weights
-from ..streams import BLOCK_CELLS
 from .inputs import Floats
-from .lazy import Steps, WholeSource, first_rows, paced
+from .lazy import Steps, WholeSource, blocks, told
 
 WHOLE: Final = 2048
 """Positions up to which products are made whole: two matrices of 32 MiB."""
@@ -31,8 +31,8 @@ PRODUCT: Final = 1 << 27
 ROWS_BYTES: Final = 1 << 26
 """Rows of long maps that are kept."""
 
-LayerRows = Callable[[int, slice], Floats]
-"""Some rows of the matrix of a layer, (rows, n)."""
+LayerRows = Callable[[int, slice], Generator[None, None, Floats]]
+"""Computes some rows of the matrix of a layer, (rows, n), in steps: one a head."""
 
 Rows = Callable[[Floats, slice], Floats]
 """Makes other rows of rows, and of where they stand."""
@@ -46,7 +46,8 @@ class ChainSource:
         layers: Which layers, first to last.
         length: Positions.
         each: Whether there is a result for each layer.
-        width: Numbers handled for a row of a layer: decides how many rows make a step.
+        width: Numbers handled for a row of a layer in one step.
+        heads: Steps that a row of a layer takes.
         whole: Makes the matrix of a layer of all of its rows, where rows alone don't; for short
             maps only.
         ending: Makes of rows of a product those of the result.
@@ -63,6 +64,7 @@ class ChainSource:
         *,
         each: bool = False,
         width: int,
+        heads: int = 1,
         whole: Callable[[Floats], Floats] | None = None,
         ending: Rows | None = None,
     ) -> None:
@@ -77,7 +79,7 @@ class ChainSource:
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._kept = Kept(ROWS_BYTES)
         self._product = WholeSource(self.shape, self._products) if length <= WHOLE else None
-        weights = len(layers) * length * self._width
+        weights = len(layers) * heads * length * self._width
         if self._product is None and weights > MOST_WEIGHTS:
             raise ValueError(
                 f"{length} positions are too many here: every row of the result would go through "
@@ -111,12 +113,9 @@ class ChainSource:
         product = np.eye(size)
         for place, layer in enumerate(self._layers):
             matrix = np.empty((size, size))
-
-            def fill(part: slice, layer: int = layer, matrix: Floats = matrix) -> None:
-                matrix[part] = self._rows(layer, part)
-
-            for share in paced(size, first_rows(self._width), fill):
-                yield (place + 0.5 * share) / count
+            for part in blocks(size, self._width):
+                share = (place + 0.5 * part.start / size) / count
+                matrix[part] = yield from told(self._rows(layer, part), share)
             if self._whole_layer is not None:
                 matrix = self._whole_layer(matrix)
             if place:
@@ -132,18 +131,13 @@ class ChainSource:
 
     def _followed(self, top: int, rows: slice) -> Floats:
         """Rows of the product up to a layer, from the top down."""
-        found = self._rows(self._layers[top], rows)
+        found = finish(told(self._rows(self._layers[top], rows), 0.0))
         for layer in reversed(self._layers[:top]):
             below = np.zeros_like(found)
-            for part in self._parts():
-                below += found[:, part] @ self._rows(layer, part)
+            for part in blocks(self._length, self._width):
+                below += found[:, part] @ finish(told(self._rows(layer, part), 0.0))
             found = below
         return self._ending(found, rows)
-
-    def _parts(self) -> list[slice]:
-        step = max(1, BLOCK_CELLS // self._width)
-        starts = range(0, self._length, step)
-        return [slice(start, min(start + step, self._length)) for start in starts]
 
 
 def _multiplied(left: Floats, right: Floats, out: Floats) -> Steps:

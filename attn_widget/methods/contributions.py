@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -208,6 +208,11 @@ def _followed(
         found = score(layer, at, sublayer.sums(layer, at))
         return check_finite(found, att, method, layer)
 
+    def in_steps(layer: int, at: slice) -> Generator[None, None, Floats]:
+        found = rows(layer, at)
+        yield
+        return found
+
     def part(layer: int, head: slice, query: slice, key: slice) -> Floats:
         each = [rows(layer, slice(row, row + 1))[0] for row in range(query.start, query.stop)]
         return np.array(each).reshape(1, len(each), keys)[head, :, key]
@@ -215,7 +220,7 @@ def _followed(
     source: ChainSource | PartSource
     if rollout:
         check_square(att, method)
-        source = ChainSource(rows, range(layers), keys, width=sublayer.width)
+        source = ChainSource(in_steps, range(layers), keys, width=sublayer.width)
     else:
         source = PartSource((layers, 1, queries, keys), part)
     return derived(att, source, method, title=title, settings=settings, kind="relevance")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attention import Attention
-from .aggregate import merged_heads
+from .aggregate import fused_rows, merged_heads
 from .chain import check_finite, normalised, with_identity
 from .inputs import (
     FUSIONS,
@@ -21,8 +21,11 @@ from .inputs import (
     check_square,
     derived,
 )
-from .lazy import STEP_S, WholeSource, first_rows, paced
+from .lazy import WholeSource, blocks, told
 from .maxflow import Layers
+
+PAUSE_S: Final = 0.02
+"""About how long flows are computed between two tellings of the progress."""
 
 MOST_READ: Final = 1 << 26
 """Weights of all layers and heads that are gone through to choose positions."""
@@ -80,15 +83,10 @@ def flow(
         matrices = []
         for layer in range(layers):
             matrix = np.empty((length, length))
-
-            def fill(rows: slice, layer: int = layer, matrix: Floats = matrix) -> None:
-                found = merged_heads(att, heads, layer, rows, slice(0, length))[0]
+            for rows in blocks(length, length):
+                found = yield from told(fused_rows(att, heads, layer, rows), 0.0)
                 check_finite(found, att, "flow", layer)
-                joined = with_identity((1 - share) * found.astype(np.float64), rows, share)
-                matrix[rows] = normalised(joined)
-
-            for _ in paced(length, first_rows(count * length), fill):
-                yield 0.0
+                matrix[rows] = normalised(with_identity((1 - share) * found, rows, share))
             matrices.append(matrix[np.ix_(kept, kept)])
         return normalised((yield from _flows(matrices, size)))
 
@@ -111,13 +109,13 @@ def _flows(matrices: list[Floats], size: int) -> Generator[float, None, Floats]:
     """All largest flows between the first and the last of some layers, (size, size)."""
     graph = Layers(matrices)
     found = np.zeros((size, size))
-    told = perf_counter()
+    paused = perf_counter()
     for source in range(size):
         for sink in range(size):
             found[source, sink] = graph.flow(source, sink)
-            if perf_counter() - told > STEP_S:
+            if perf_counter() - paused > PAUSE_S:
                 yield (source * size + sink) / size**2
-                told = perf_counter()
+                paused = perf_counter()
     return found
 
 

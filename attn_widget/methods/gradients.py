@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from ..attention import Attention
@@ -72,8 +74,8 @@ def attention_gradient(
 
 def weighted_rows(
     att: Attention, gradients: Attention, layer: int, rows: slice, *, each_positive: bool
-) -> Floats:
-    """``mean_h (A ⊙ G)`` of some queries of a layer, or ``mean_h (A ⊙ G)⁺``.
+) -> Generator[None, None, Floats]:
+    """``mean_h (A ⊙ G)`` of some queries of a layer, or ``mean_h (A ⊙ G)⁺``, a head a step.
 
     Args:
         att: The map.
@@ -92,6 +94,7 @@ def weighted_rows(
         weights: Weights = att.source.read(*where)[0]
         product = weights.astype(np.float64) * gradients.source.read(*where)[0]
         total += np.maximum(product, 0.0) if each_positive else product
+        yield
     return total / max(heads, 1)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from time import perf_counter
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,14 @@ from numpy.typing import NDArray
 from ..attention import Attention
 from ..qk.source import finish
 from ..sources import Shape, Weights
-from ..streams import BLOCK_CELLS
 
-STEP_S: Final = 0.02
-"""About how long a step takes, so that several may follow each other within 50 ms."""
+STEP_CELLS: Final = 1 << 17
+"""Weights of one head that make a step: some 10 ms, also where they are computed."""
+
+T = TypeVar("T")
 
 Steps = Generator[float, None, None]
+Pauses = Generator[None, None, None]
 
 Part = Callable[[int, slice, slice, slice], NDArray[Any]]
 """Computes a block of one layer, as `Source.read` returns it but of any float dtype."""
@@ -101,32 +102,26 @@ class WholeSource:
         return self._known[layer, head, query, key]
 
 
-def paced(length: int, rows: int, work: Callable[[slice], object]) -> Steps:
-    """Do something with all rows, as many at a time as take some 20 ms.
+def blocks(length: int, width: int) -> list[slice]:
+    """All rows in slices of so few that one head of them takes some 10 ms.
 
     Args:
         length: How many rows there are.
-        rows: How many to begin with; at most eight times as many are held at once.
-        work: Does it with a slice of them.
-
-    Yields:
-        The share done.
+        width: Numbers in one of them.
     """
-    most = 8 * rows
-    start = 0
-    while start < length:
-        stop = min(start + max(1, rows), length)
-        began = perf_counter()
-        work(slice(start, stop))
-        spent = perf_counter() - began
-        rows = min(most, 2 * rows, int(rows * STEP_S / max(spent, 1e-6)) or 1)
-        start = stop
-        yield start / length
+    step = max(1, STEP_CELLS // max(1, width))
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 
-def first_rows(width: int) -> int:
-    """How many rows of so many numbers to begin with."""
-    return max(1, BLOCK_CELLS // 8 // max(1, width))
+def told(steps: Generator[None, None, T], share: float) -> Generator[float, None, T]:
+    """Go through steps that know no share, telling one; return what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+        yield share
 
 
 def chunk_rows(*maps: Attention) -> int:

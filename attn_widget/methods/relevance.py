@@ -16,7 +16,7 @@ from ..attention import Attention
 from .chain import ChainSource, check_finite, normalised, with_identity
 from .gradients import weighted_rows
 from .inputs import Floats, as_attention, as_fitting, check_square, derived
-from .lazy import Steps, WholeSource, first_rows, paced
+from .lazy import Pauses, Steps, WholeSource, blocks, told
 
 MOST_CELLS: Final = 1 << 23
 """Cells of one relevance matrix that are held at once where two sides exchange relevance."""
@@ -53,8 +53,8 @@ def relevance(
     slopes = as_fitting(gradients, att, "gradients")
     layers, heads, _, length = att.shape
 
-    def rows(layer: int, at: slice) -> Floats:
-        found = weighted_rows(att, slopes, layer, at, each_positive=True)
+    def rows(layer: int, at: slice) -> Generator[None, None, Floats]:
+        found = yield from weighted_rows(att, slopes, layer, at, each_positive=True)
         return with_identity(check_finite(found, att, "relevance", layer), at)
 
     def ending(found: Floats, at: slice) -> Floats:
@@ -65,7 +65,8 @@ def relevance(
         range(layers),
         length,
         each=each_layer,
-        width=2 * heads * length,
+        width=2 * length,
+        heads=heads,
         ending=ending,
     )
     notes = () if identity else ("without the relevance of each position for itself",)
@@ -138,19 +139,17 @@ def relevance_co(
         done = 0
         for side, layers in enumerate(before):
             for layer in range(layers):
-                yield from state.attend(maps[side], layer, side)
+                yield from told(state.attend(maps[side], layer, side), done / total)
                 done += 1
-                yield done / total
         for layer in range(crossings):
             parts = ("cross", "self") if order == "cross first" else ("self", "cross")
             for part in parts:
                 if part == "cross":
-                    yield from state.exchange((out, back), layer)
+                    yield from told(state.exchange((out, back), layer), done / total)
                 else:
-                    yield from state.attend(one, before[0] + layer, 0)
-                    yield from state.attend(two, before[1] + layer, 1)
+                    yield from told(state.attend(one, before[0] + layer, 0), done / total)
+                    yield from told(state.attend(two, before[1] + layer, 1), done / total)
                 done += 2
-                yield done / total
 
     shared = _Shared(state, steps)
     names = {
@@ -213,12 +212,11 @@ def relevance_encoder_decoder(
     def steps() -> Steps:
         total = source.layers + 2 * target.layers
         for layer in range(source.layers):
-            yield from state.attend(source, layer, 1)
-            yield (layer + 1) / total
+            yield from told(state.attend(source, layer, 1), layer / total)
         for layer in range(target.layers):
-            yield from state.attend(target, layer, 0)
-            yield from state.cross(between, layer)
-            yield (source.layers + 2 * layer + 2) / total
+            share = (source.layers + 2 * layer) / total
+            yield from told(state.attend(target, layer, 0), share)
+            yield from told(state.cross(between, layer), share)
 
     shared = _Shared(state, steps)
     method = "relevance_encoder_decoder"
@@ -239,17 +237,13 @@ class _Weighted:
         self.layers = self.att.shape[0]
         self.length = self.att.shape[2]
 
-    def matrix(self, layer: int) -> Generator[float, None, Floats]:
+    def matrix(self, layer: int) -> Generator[None, None, Floats]:
         """Ā of a layer, read in blocks."""
-        _, heads, queries, keys = self.att.shape
+        _, _, queries, keys = self.att.shape
         found = np.empty((queries, keys))
-
-        def fill(rows: slice) -> None:
+        for rows in blocks(queries, 2 * keys):
             part = weighted_rows(self.att, self.gradients, layer, rows, each_positive=True)
-            found[rows] = check_finite(part, self.att, "relevance", layer)
-
-        for _ in paced(queries, first_rows(2 * heads * keys), fill):
-            yield 0.0
+            found[rows] = check_finite((yield from part), self.att, "relevance", layer)
         return found
 
 
@@ -273,18 +267,18 @@ class _State:
             [np.zeros((two, one)), np.eye(two)],
         ]
 
-    def attend(self, weighted: _Weighted, layer: int, side: int) -> Steps:
+    def attend(self, weighted: _Weighted, layer: int, side: int) -> Pauses:
         """Rules (6) and (7): a side attends to itself."""
         matrix = yield from weighted.matrix(layer)
         self.parts[side] = [part + matrix @ part for part in self.parts[side]]
 
-    def cross(self, weighted: _Weighted, layer: int) -> Steps:
+    def cross(self, weighted: _Weighted, layer: int) -> Pauses:
         """Rule (10): the first side attends to the second."""
         matrix = yield from weighted.matrix(layer)
         (own, to), (_, other) = self.parts
         self.parts[0][1] = to + _mixed(own).T @ matrix @ _mixed(other)
 
-    def exchange(self, pair: tuple[_Weighted, _Weighted], layer: int) -> Steps:
+    def exchange(self, pair: tuple[_Weighted, _Weighted], layer: int) -> Pauses:
         """Rules (10) and (11): both sides attend to each other, from what they were before."""
         matrices = []
         for weighted in pair:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Literal
 
 import numpy as np
 
 from ..attention import Attention
 from ..made import Setting
-from .aggregate import merged_heads
+from .aggregate import fused_rows
 from .chain import WHOLE, ChainSource, check_finite, normalised, with_identity
 from .gradients import weighted_rows
 from .inputs import (
@@ -76,15 +76,15 @@ def rollout(
         )
     spared = positions_of(att.keys, protected, "protected") if ratio else ()
 
-    def fused(layer: int, at: slice) -> Floats:
-        found = merged_heads(att, heads, layer, at, slice(0, length))[0].astype(np.float64)
+    def fused(layer: int, at: slice) -> Generator[None, None, Floats]:
+        found = yield from fused_rows(att, heads, layer, at)
         return check_finite(found, att, "rollout", layer)
 
     def joined(found: Floats, at: slice) -> Floats:
         return normalised(with_identity((1 - share) * found, at, share))
 
-    def rows(layer: int, at: slice) -> Floats:
-        return joined(fused(layer, at), at)
+    def rows(layer: int, at: slice) -> Generator[None, None, Floats]:
+        return joined((yield from fused(layer, at)), at)
 
     def whole(found: Floats) -> Floats:
         return joined(_discarded(found, ratio, spared), slice(0, length))
@@ -104,7 +104,8 @@ def rollout(
         range(first, layers),
         length,
         each=each_layer,
-        width=count * length,
+        width=length,
+        heads=count,
         whole=whole if ratio else None,
     )
     return derived(att, source, "rollout", settings=settings, notes=notes, kind="relevance")
@@ -136,14 +137,14 @@ def gradient_rollout(
     slopes = as_fitting(gradients, att, "gradients")
     first = check_layer("start_layer", start_layer, att.shape[0])
 
-    def rows(layer: int, at: slice) -> Floats:
-        found = weighted_rows(att, slopes, layer, at, each_positive=False)
+    def rows(layer: int, at: slice) -> Generator[None, None, Floats]:
+        found = yield from weighted_rows(att, slopes, layer, at, each_positive=False)
         check_finite(found, att, "gradient_rollout", layer)
         return normalised(with_identity(np.maximum(found, 0.0), at))
 
     layers, count, _, length = att.shape
     source = ChainSource(
-        rows, range(first, layers), length, each=each_layer, width=2 * count * length
+        rows, range(first, layers), length, each=each_layer, width=2 * length, heads=count
     )
     settings: dict[str, Setting] = {"start_layer": first}
     return derived(att, source, "gradient_rollout", settings=settings, kind="relevance")
