@@ -46,7 +46,8 @@ def alti(
         rollout: Whether layers are multiplied; else each has a map of its own.
 
     Returns:
-        A map (1, 1, n, n), or (L, 1, Q, K), of kind ``"relevance"``; rows sum to 1.
+        A map (1, 1, n, n), or (L, 1, Q, K), of kind ``"relevance"``; rows sum to 1, or less where
+        no term brings a sum nearer.
 
     Raises:
         ValueError: If there are no values, shapes do not fit, or the map is not square.
