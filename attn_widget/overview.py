@@ -176,6 +176,12 @@ class SupportsElsewhere(Protocol):
 class SupportsValues(Protocol):
     """A source that may know the values that its weights add up."""
 
-    def values(self, layer: int, head: int) -> NDArray[np.floating[Any]] | None:
-        """Return the values ``(K, D)`` that a head reads; None where they are not known."""
+    def values(self, layer: int, head: int, key: slice) -> NDArray[np.floating[Any]] | None:
+        """Return the values ``(keys, D)`` that a head reads; None where they are not known.
+
+        Args:
+            layer: the layer.
+            head: the head.
+            key: the keys, a slice of step 1 within bounds.
+        """
         ...

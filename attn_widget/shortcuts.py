@@ -120,9 +120,9 @@ class _Picked:
             except StopIteration as end:
                 return max(end.value, default=0.0)
 
-    def values(self, layer: int, head: int) -> NDArray[np.floating[Any]] | None:
+    def values(self, layer: int, head: int, key: slice) -> NDArray[np.floating[Any]] | None:
         found: NDArray[np.floating[Any]] | None = self._source.values(
-            self._layers[layer], self._heads[head]
+            self._layers[layer], self._heads[head], key
         )
         return found
 

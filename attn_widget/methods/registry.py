@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..attention import Attention
-from ..overview import SupportsValues
 from .aggregate import maximum, mean, minimum
 from .chain import MOST_WEIGHTS, WHOLE
 from .compare import relative
@@ -19,6 +18,7 @@ from .positions import drop_positions
 from .relevance import relevance
 from .rollout import gradient_rollout, rollout
 from .value_norm import value_norm
+from .values import value_size
 
 FLOW_POSITIONS: Final = 64
 """Flow takes seconds up to here."""
@@ -118,8 +118,7 @@ def _few_positions(att: Attention, _: object) -> str:
 
 
 def _values(att: Attention, _: object) -> str:
-    known = isinstance(att.source, SupportsValues) and att.source.values(0, 0) is not None
-    return _weights(att, None) or ("" if known else "its values are not known")
+    return _weights(att, None) or ("" if value_size(att) else "its values are not known")
 
 
 def _special(att: Attention, _: object) -> str:

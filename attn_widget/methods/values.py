@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -42,15 +42,13 @@ class Values:
         layers, heads, _, keys = att.shape
         self._source: SupportsValues | None = None
         if value is None:
-            known = att.source if isinstance(att.source, SupportsValues) else None
-            sample = None if known is None else known.values(0, 0)
-            if sample is None:
+            self.size = value_size(att)
+            if not self.size:
                 raise ValueError(
                     "this map knows no values: give value=, (layers, heads, keys, D), or make the "
                     "map with Attention.from_qk(..., value=...)"
                 )
-            self._source = known
-            self.size = int(sample.shape[1])
+            self._source = cast(SupportsValues, att.source)
         else:
             self._vectors = Vectors(value, "value", "K")
             shape = self._vectors.shape
@@ -73,7 +71,7 @@ class Values:
     def plain(self, layer: int, head: int) -> Floats:
         """The values that a head reads, (K, Dv)."""
         if self._source is not None:
-            return floats(self._source.values(layer, head), "values")
+            return floats(self._source.values(layer, head, slice(0, self.keys)), "values")
         part = self._vectors.part(layer, head // self._group, slice(0, self.keys))
         if hasattr(part, "detach") or getattr(part, "dtype", None) != np.float64:
             part = to_float32(part)
@@ -115,6 +113,14 @@ class Values:
         joined = (self.layers, self.heads * self.size, depth)
         apart = (self.layers, self.heads, self.size, depth)
         return layered(found, "output", joined, apart).reshape(apart)
+
+
+def value_size(att: Attention) -> int:
+    """How long the values are that a map was made from; 0 where they are not known."""
+    if not isinstance(att.source, SupportsValues):
+        return 0
+    sample = att.source.values(0, 0, slice(0, 1))
+    return 0 if sample is None else int(sample.shape[1])
 
 
 @dataclass(frozen=True)

@@ -210,12 +210,12 @@ class QKSource:
         self._check_bins(rows, cols, query.stop - query.start, key.stop - key.start)
         return preview(self._head(layer, head), self.shape[3], query, key, rows, cols)
 
-    def values(self, layer: int, head: int) -> Weights | None:
-        """The values that a head reads, (K, Dv); None where none were given."""
+    def values(self, layer: int, head: int, key: slice) -> Weights | None:
+        """The values that a head reads, (keys, Dv); None where none were given."""
         if self.value is None:
             return None
         group = head // (self.shape[1] // self.value.shape[1])
-        return to_float32(self.value.part(layer, group, slice(0, self.shape[3])))
+        return to_float32(self.value.part(layer, group, key))
 
     def _read(self, head: Head, query: slice, key: slice, out: Weights) -> None:
         norms = finish(self.log_sum_exp(head.layer, head.head, query))
