@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isfunction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,6 +130,12 @@ class TestSteps:
         ):
             with pytest.raises(ValueError, match=f"rollout cannot be applied to this map: {why}"):
                 finish(method.steps(att))
+
+    def test_the_page_of_methods_has_them_all(self) -> None:
+        text = (Path(__file__).parent.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+        for name, value in vars(aw.methods).items():
+            if isfunction(value):
+                assert f"`{name}" in text, name
 
     def test_names_are_those_of_functions(self) -> None:
         for method in METHODS:

@@ -176,7 +176,7 @@ class TestLaziness:
 
     def test_discarding_needs_all_weights_of_a_layer(self) -> None:
         vectors = np.zeros((1, 1, 3000, 1), np.float32)
-        with pytest.raises(ValueError, match="goes up to 2048 positions; got 3000"):
+        with pytest.raises(ValueError, match=r"goes up to 2048 positions and .* got 3000"):
             aw.methods.rollout(aw.Attention.from_qk(vectors, vectors), discard=0.1)
 
     def test_steps_tell_a_rising_share_and_can_be_closed(self) -> None:
@@ -197,6 +197,14 @@ class TestRefusals:
         for method in (aw.methods.rollout, aw.methods.flow):
             with pytest.raises(ValueError, match="as many queries as keys; got 2 queries and 3"):
                 method(rows(1, 2, 3))
+
+    def test_no_layers(self, rows: Rows) -> None:
+        nothing = aw.Attention(rows(2, 1, 3, 3)).select(layers=[])
+        for method in (aw.methods.rollout, aw.methods.flow):
+            with pytest.raises(
+                ValueError, match=r"needs a layer and a head; got shape \(0, 1, 3, 3"
+            ):
+                method(nothing)
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -16,11 +16,15 @@ from ..attention import Attention
 from ..qk.kept import Kept
 from ..qk.source import finish
 from ..sources import Shape, Weights
+from ..streams import BLOCK_CELLS
 from .inputs import Floats
 from .lazy import Steps, WholeSource, blocks, told
 
 WHOLE: Final = 2048
 """Positions up to which products are made whole: two matrices of 32 MiB."""
+
+RESULT_BYTES: Final = 1 << 28
+"""What the products of all layers may take."""
 
 MOST_WEIGHTS: Final = 1 << 33
 """Weights of all layers and heads that are gone through for a row: some minutes."""
@@ -53,7 +57,7 @@ class ChainSource:
         ending: Makes of rows of a product those of the result.
 
     Raises:
-        ValueError: If a row alone would take minutes.
+        ValueError: If a row alone would take minutes, or rows alone don't do and the map is long.
     """
 
     def __init__(
@@ -78,7 +82,13 @@ class ChainSource:
         self.shape: Shape = (len(layers) if each else 1, 1, length, length)
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._kept = Kept(ROWS_BYTES)
-        self._product = WholeSource(self.shape, self._products) if length <= WHOLE else None
+        short = length <= WHOLE and math.prod(self.shape) * 4 <= RESULT_BYTES
+        self._product = WholeSource(self.shape, self._products) if short else None
+        if whole is not None and not short:
+            raise ValueError(
+                f"all weights of a layer are needed at once, which goes up to {WHOLE} positions "
+                f"and {RESULT_BYTES >> 20} MiB of results; got {length} positions"
+            )
         weights = len(layers) * heads * length * self._width
         if self._product is None and weights > MOST_WEIGHTS:
             raise ValueError(
@@ -134,7 +144,7 @@ class ChainSource:
         found = finish(told(self._rows(self._layers[top], rows), 0.0))
         for layer in reversed(self._layers[:top]):
             below = np.zeros_like(found)
-            for part in blocks(self._length, self._width):
+            for part in blocks(self._length, self._width, BLOCK_CELLS):
                 below += found[:, part] @ finish(told(self._rows(layer, part), 0.0))
             found = below
         return self._ending(found, rows)

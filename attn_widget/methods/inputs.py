@@ -50,12 +50,14 @@ def as_fitting(value: object, att: Attention, name: str) -> Attention:
 
 
 def check_square(att: Attention, method: str) -> None:
-    """Check that the positions of a map attend to each other.
+    """Check that the positions of a map attend to each other, in some layer and head.
 
     Raises:
-        ValueError: If there are not as many queries as keys.
+        ValueError: If there are not as many queries as keys, or no layer or head.
     """
-    _, _, queries, keys = att.shape
+    layers, heads, queries, keys = att.shape
+    if not layers * heads:
+        raise ValueError(f"{method} needs a layer and a head; got shape {att.shape}")
     if queries != keys:
         raise ValueError(
             f"{method} follows attention from layer to layer, so it needs self-attention: as many "

@@ -102,14 +102,15 @@ class WholeSource:
         return self._known[layer, head, query, key]
 
 
-def blocks(length: int, width: int) -> list[slice]:
+def blocks(length: int, width: int, cells: int = STEP_CELLS) -> list[slice]:
     """All rows in slices of so few that one head of them takes some 10 ms.
 
     Args:
         length: How many rows there are.
         width: Numbers in one of them.
+        cells: Numbers in a slice.
     """
-    step = max(1, STEP_CELLS // max(1, width))
+    step = max(1, cells // max(1, width))
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 

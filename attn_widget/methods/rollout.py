@@ -10,7 +10,7 @@ import numpy as np
 from ..attention import Attention
 from ..made import Setting
 from .aggregate import fused_rows
-from .chain import WHOLE, ChainSource, check_finite, normalised, with_identity
+from .chain import ChainSource, check_finite, normalised, with_identity
 from .gradients import weighted_rows
 from .inputs import (
     FUSIONS,
@@ -51,7 +51,7 @@ def rollout(
         heads: How heads become one: ``"mean"``, ``"max"`` or ``"min"``.
         start_layer: The first layer multiplied.
         discard: Of the ``discard · n²`` smallest weights of each layer those are set to 0 whose key
-            is not protected, before rows are divided by their sums.
+            is not protected, before rows are divided by their sums. Up to 2,048 positions.
         protected: Keys that are never discarded: positions, or ``"special"`` for special tokens.
         each_layer: Whether to return the rollout up to each layer instead of the last.
 
@@ -69,11 +69,6 @@ def rollout(
     ratio = check_share("discard", discard, below=1)
     first = check_layer("start_layer", start_layer, att.shape[0])
     length = att.shape[3]
-    if ratio and length > WHOLE:
-        raise ValueError(
-            f"discard compares all weights of a layer, which goes up to {WHOLE} positions; "
-            f"got {length}"
-        )
     spared = positions_of(att.keys, protected, "protected") if ratio else ()
 
     def fused(layer: int, at: slice) -> Generator[None, None, Floats]:
