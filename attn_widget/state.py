@@ -15,7 +15,7 @@ from .selection import LinesState
 from .slices import can_merge_words
 from .traits import Choice, Links, Name, Position, Positions, Share, Shares, Switch, Window, refuse
 
-VIEWS: Final = ("lines", "matrix", "heads", "overlay")
+VIEWS: Final = ("lines", "matrix", "heads", "overlay", "mechanism")
 POOLS: Final = ("max", "mean")
 COLORMAPS: Final = ("auto", "viridis", "cividis", "grey", "inferno")
 INTERPOLATIONS: Final = ("nearest", "bilinear")
@@ -35,6 +35,20 @@ def suiting_view(attention: Attention) -> str:
     if any(axis.has_image for axis in (attention.queries, attention.keys)):
         return "overlay"
     return "matrix" if max(attention.shape[2:]) > MATRIX_ABOVE else "lines"
+
+
+_NEEDS: Final = {
+    "overlay": "Patches and Boxes",
+    "mechanism": "a mechanism (Attention.from_qk and the functions of aw.mechanisms know it)",
+}
+"""What a map must have for some views."""
+
+
+def can_show(attention: Attention, view: str | None) -> bool:
+    """Return whether a map has what a view needs."""
+    if view == "mechanism":
+        return attention.has_mechanism
+    return view != "overlay" or attention.has_places
 
 
 class WidgetState(traitlets.HasTraits):
@@ -171,9 +185,10 @@ class WidgetState(traitlets.HasTraits):
         layers, heads, queries, keys = attention.shape
         self.step = min(self.step, len(self._maps[self.map]) - 1)
         self.layer = max(0, min(self.layer, layers - 1))
-        if not attention.has_places:
-            self.beside = None if self.beside == "overlay" else self.beside
-            self.view = suiting_view(attention) if self.view == "overlay" else self.view
+        if not can_show(attention, self.beside):
+            self.beside = None
+        if not can_show(attention, self.view):
+            self.view = suiting_view(attention)
         if self.heads:
             self.heads = tuple(head for head in self.heads if head < heads)
         self.pinned_queries = tuple(index for index in self.pinned_queries if index < queries)
@@ -212,8 +227,8 @@ class WidgetState(traitlets.HasTraits):
         return self._possible("beside", value)
 
     def _possible(self, name: str, view: str) -> str:
-        if view == "overlay" and not self.attention.has_places:
-            raise refuse(name, "another view for a map without Patches and Boxes", view)
+        if not can_show(self.attention, view):
+            raise refuse(name, f"another view for a map without {_NEEDS[view]}", view)
         return view
 
     @traitlets.validate("map")

@@ -16,6 +16,8 @@ import type { Hovered } from "./lines/telling.ts";
 import { LinesView } from "./lines/view.ts";
 import matrixCss from "./matrix/matrix.css?inline";
 import { MatrixView } from "./matrix/view.ts";
+import mechanismCss from "./mechanism/mechanism.css?inline";
+import { MechanismView } from "./mechanism/view.ts";
 import type { Model } from "./model.ts";
 import overlayCss from "./overlay/overlay.css?inline";
 import { OverlayView } from "./overlay/view.ts";
@@ -38,6 +40,7 @@ const VIEWS: Readonly<Record<ViewName, Make>> = {
   matrix: MatrixView,
   heads: HeadsView,
   overlay: OverlayView,
+  mechanism: MechanismView,
 };
 
 /** What a view said last. */
@@ -124,7 +127,7 @@ class Frame {
       this.#views,
       this.#live,
     );
-    shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss), this.#root);
+    shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss + mechanismCss), this.#root);
     host.append(outer);
     lifetime.onEnd(() => outer.remove());
 
@@ -329,13 +332,10 @@ class Frame {
       "+": () => this.#zoom(1),
       "=": () => this.#zoom(1),
       "-": () => this.#zoom(-1),
-      "1": () => this.#model.change({ view: "lines" }),
-      "2": () => this.#model.change({ view: "matrix" }),
-      "3": () => this.#model.change({ view: "heads" }),
-      "4": () => this.#store.hasPictures && this.#model.change({ view: "overlay" }),
       "?": () => this.#toggle(this.#panels[2]?.[1] as HTMLElement),
     };
-    const action = actions[event.key];
+    const view = (Object.keys(VIEWS) as ViewName[])[Number(event.key) - 1];
+    const action = view ? () => this.#store.has(view) && this.#model.change({ view }) : actions[event.key];
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
