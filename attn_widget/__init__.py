@@ -2,6 +2,7 @@
 
 from . import evidence as evidence
 from . import layouts as layouts
+from . import mechanisms as mechanisms
 from . import methods as methods
 from . import samples as samples
 from .attention import Attention as Attention
@@ -10,6 +11,10 @@ from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
 from .images import read_image as read_image
+from .mechanisms import Trace as Trace
+from .mechanisms import additive_attention as additive_attention
+from .mechanisms import multiplicative_attention as multiplicative_attention
+from .mechanisms import scaled_dot_product_attention as scaled_dot_product_attention
 from .show import heads as heads
 from .show import lines as lines
 from .show import matrix as matrix
