@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._warm import warm_up
 from .axes import Axis
-from .mechanisms.steps import SupportsMechanism, SupportsPanels
 from .sources import Shape, Source, Weights, as_source, dtype_name, gather, select
 
 if TYPE_CHECKING:
@@ -145,12 +144,6 @@ class Attention:
     def has_places(self) -> bool:
         """Whether any position of either axis lies on an image or on a grid."""
         return self.queries.has_places or self.keys.has_places
-
-    @property
-    def has_mechanism(self) -> bool:
-        """Whether it is known how the weights come about, number by number."""
-        known = isinstance(self._source, (SupportsMechanism, SupportsPanels))
-        return known and 0 not in self.shape
 
     @property
     def shape(self) -> Shape:

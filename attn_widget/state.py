@@ -10,6 +10,7 @@ import traitlets
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
+from .mechanisms.steps import SupportsPanels, has_mechanism
 from .scale import SCALES
 from .selection import LinesState
 from .slices import can_merge_words
@@ -30,8 +31,11 @@ MATRIX_ABOVE: Final = 2048
 def suiting_view(attention: Attention) -> str:
     """Return the view that suits a map.
 
-    The overlay where it knows an image; else lines, or the matrix above 2,048 tokens on a side.
+    The overlay where it knows an image, the mechanism where it holds several side by side; else
+    lines, or the matrix above 2,048 tokens on a side.
     """
+    if has_mechanism(attention.source) and isinstance(attention.source, SupportsPanels):
+        return "mechanism"
     if any(axis.has_image for axis in (attention.queries, attention.keys)):
         return "overlay"
     return "matrix" if max(attention.shape[2:]) > MATRIX_ABOVE else "lines"
@@ -47,7 +51,7 @@ _NEEDS: Final = {
 def can_show(attention: Attention, view: str | None) -> bool:
     """Return whether a map has what a view needs."""
     if view == "mechanism":
-        return attention.has_mechanism
+        return has_mechanism(attention.source)
     return view != "overlay" or attention.has_places
 
 

@@ -32,7 +32,7 @@ def mechanism_travels(attention: Attention) -> str | None:
     Returns:
         ``"whole"``: a head at once, ``"row"``: a query at a time, None where there is none.
     """
-    if not attention.has_mechanism:
+    if not mechanisms.has_mechanism(attention.source):
         return None
     _, _, queries, keys = attention.shape
     if queries * keys > WHOLE_CELLS:

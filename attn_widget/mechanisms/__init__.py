@@ -15,6 +15,7 @@ from .steps import (
     Steps,
     SupportsMechanism,
     SupportsPanels,
+    has_mechanism,
     panels_of,
     recompute,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Trace",
     "additive_attention",
     "alibi_slopes",
+    "has_mechanism",
     "masked_logits",
     "multiplicative_attention",
     "panels_of",

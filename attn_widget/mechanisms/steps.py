@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +159,12 @@ class SupportsPanels(Protocol):
     def panels(self, layer: int, head: int, query: int, keys: Sequence[int]) -> tuple[Steps, ...]:
         """Return one query in each mechanism; the arguments are those of ``steps``."""
         ...
+
+
+def has_mechanism(source: object) -> bool:
+    """Return whether a source of at least one weight tells how its weights come about."""
+    known = isinstance(source, (SupportsMechanism, SupportsPanels))
+    return known and 0 not in cast(Any, source).shape
 
 
 def panels_of(

@@ -18,7 +18,7 @@ import matrixCss from "./matrix/matrix.css?inline";
 import { MatrixView } from "./matrix/view.ts";
 import mechanismCss from "./mechanism/mechanism.css?inline";
 import { MechanismView } from "./mechanism/view.ts";
-import type { Model } from "./model.ts";
+import type { Model, State } from "./model.ts";
 import overlayCss from "./overlay/overlay.css?inline";
 import { OverlayView } from "./overlay/view.ts";
 import { VERSION } from "./protocol.ts";
@@ -72,6 +72,7 @@ class Frame {
   readonly #store: Store;
   readonly #lifetime: Lifetime;
   readonly #readout = h("div", { class: "readout", "data-role": "readout" });
+  readonly #why = h("button", { type: "button", hidden: true });
   readonly #live = h("div", { class: "live", "aria-live": "polite" });
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
@@ -83,6 +84,11 @@ class Frame {
   readonly #optionsButton: HTMLButtonElement;
   #seats: Seat[] = [];
   #lastView: ViewName | undefined;
+  /** What is pointed at, and the last weight that was. */
+  #pointed: Hovered | null = null;
+  #weight: Hovered | null = null;
+  /** What a weight's mechanism was opened from. */
+  #back: Partial<State> | undefined;
   #look = () => {};
   #inSight = false;
   #theme: Theme = "light";
@@ -122,7 +128,7 @@ class Frame {
       { class: "attn-widget", "data-status": "loading", "data-frame": 0 },
       this.#bar.element,
       ...this.#panels.map(([, panel]) => panel),
-      this.#readout,
+      h("div", { class: "said" }, this.#readout, this.#why),
       this.#failed,
       this.#views,
       this.#live,
@@ -135,6 +141,7 @@ class Frame {
       set(button, "aria-expanded", "false");
       on(button, "click", () => this.#toggle(panel), signal);
     }
+    on(this.#why, "click", () => this.#explain(), signal);
     on(this.#root, "keydown", (event) => this.#keyed(event), signal);
     this.#seatViews();
     this.#look = observeTheme(
@@ -146,6 +153,7 @@ class Frame {
     this.#watchSize();
     model.subscribe((changed) => {
       if (changed.has("theme")) this.#look();
+      if (changed.has("view") && model.state.view !== "mechanism") this.#back = undefined;
       if (changed.has("view") || changed.has("beside")) this.#seatViews();
       this.#tellFilters();
     }, signal);
@@ -195,6 +203,8 @@ class Frame {
         this.#painted();
       },
       hovered: (hovered) => {
+        this.#pointed = hovered;
+        if (hovered?.key != null && hovered.query !== null) this.#weight = hovered;
         this.#hover(hovered);
         for (const seat of this.#seats) if (seat.name !== name) seat.view.point?.(hovered);
       },
@@ -216,6 +226,34 @@ class Frame {
       ...told.pieces.map(({ text, strong }) => (strong ? h("b", {}, text) : document.createTextNode(text))),
     );
     set(this.#readout, "data-hint", told.hint);
+    const { view, pinned_queries } = this.#model.state;
+    const [word, title] = view === "mechanism" ? ["back", "back ( Esc )"] : ["why?", "how this weight arises ( w )"];
+    const asks = view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0;
+    set(this.#why, "hidden", !(this.#back ?? asks));
+    set(this.#why, "title", title);
+    setText(this.#why, word);
+  }
+
+  /** Why this weight: pin it and open its head's mechanism; from there back to where that was asked. */
+  #explain(): void {
+    const { state } = this.#model;
+    const { view, heads, beside } = state;
+    const { query = null, key = null } = this.#pointed ?? {};
+    const pinned_queries = query === null ? state.pinned_queries : [query];
+    const pinned_keys = query === null ? state.pinned_keys : key === null ? [] : [key];
+    if (this.#back) this.#model.change(this.#back);
+    else if (view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0) {
+      const last = this.#weight;
+      const meant = last && last.query === pinned_queries[0] && last.key === pinned_keys[0] ? last.head : null;
+      const change = { pinned_queries, pinned_keys, heads: meant === null ? heads : [meant] };
+      if (beside !== "mechanism") {
+        const { pinned_queries, pinned_keys } = state;
+        this.#back = { view, beside, heads, pinned_queries, pinned_keys };
+      }
+      this.#model.change(beside === "mechanism" ? change : { ...change, view: "mechanism" });
+    }
+    // The view that had the focus may be gone.
+    this.#root.querySelector<HTMLElement>('[data-choose][aria-pressed="true"]')?.focus({ preventScroll: true });
   }
 
   #tellStatus(): void {
@@ -319,7 +357,8 @@ class Frame {
     const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     // Escape clears, and still reaches the notebook, which leaves its edit mode by it.
     if (event.key === "Escape") {
-      this.#model.change({ pinned_queries: [], pinned_keys: [] });
+      if (this.#back) this.#explain();
+      else this.#model.change({ pinned_queries: [], pinned_keys: [] });
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -329,6 +368,7 @@ class Frame {
       "{": () => this.#bar.moveHead(-1),
       "}": () => this.#bar.moveHead(1),
       a: () => this.#model.change({ heads: [] }),
+      w: () => this.#explain(),
       "+": () => this.#zoom(1),
       "=": () => this.#zoom(1),
       "-": () => this.#zoom(-1),

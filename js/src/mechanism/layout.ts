@@ -30,6 +30,8 @@ export interface Place {
 
 export interface Panel extends Pick<Sheet, "boxes" | "texts" | "cells" | "told"> {
   readonly height: number;
+  /** Where the lines of the keys begin. */
+  readonly keysAt: number;
   readonly places: readonly Place[];
 }
 
@@ -51,16 +53,27 @@ export function weightText({ forbids, masked, peak, total }: Row, key: number): 
 
 export const maskText = (name: string): string => `0: masked (${name})`;
 
-/** @param step - the step that stands out; null for none. */
-export function layoutPanel(shown: Depicted, width: number, theme: Theme, step: Step | null): Panel {
+/**
+ * @param step - the step that stands out; null for none.
+ * @param least - where the lines of the keys begin at the earliest.
+ */
+export function layoutPanel(
+  shown: Depicted,
+  width: number,
+  theme: Theme,
+  step: Step | null,
+  least = 0,
+): Panel {
   const sheet = new Sheet(theme, step);
   /** Room for names at the left. */
   const names = Math.max(64, Math.min(130, width * 0.19));
   layoutScore(sheet, shown, width, names);
   layoutChain(sheet, shown, width, names, headColour(shown.head, theme));
+  const keysAt = sheet.y;
+  sheet.y = Math.max(keysAt, least);
   const places = layoutKeys(sheet, shown, width, names, headColour(shown.head, theme));
   const { boxes, texts, cells, told, y } = sheet;
-  return { boxes, texts, cells, told, places, height: y };
+  return { boxes, texts, cells, told, places, keysAt, height: y };
 }
 
 /** The vectors of the pair, and what their score is the sum of. */
@@ -129,7 +142,7 @@ function layoutChain(
   sheet.cells.push([]);
   const link = (operation: string, value: number, says: string, colour = sheet.ink.text) => {
     const text = number(value);
-    const [before, wide] = [operation.length * 6 + 9, text.length * 7.6 + 3];
+    const [before, wide] = [operation.length * 6.3 + 9, text.length * 7.6 + 3];
     if (x > names && x + before + wide > width) {
       x = names;
       sheet.y += LINE;

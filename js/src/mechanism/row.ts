@@ -9,7 +9,7 @@ import { n, outputOf, over, sum, type Vector } from "./steps.ts";
 /** Values stand beside the bars from this width on, else below them. */
 const BESIDE = 640;
 /** Room of a number before its bar. */
-const DIGITS = 46;
+const DIGITS = 50;
 const THIN = 14;
 
 export function layoutKeys(
@@ -41,7 +41,7 @@ export function layoutKeys(
   sheet.step("mask");
   heading(0, "logit");
   sheet.step("softmax", `exp makes every logit positive; each weight is its share of their sum, ${number(total)}.`);
-  heading(1, `exp(logit ${plus(-peak)})`);
+  heading(1, column < 120 ? "exp" : `exp(logit ${plus(-peak)})`);
   heading(2, "weight");
   sheet.y += LINE;
 

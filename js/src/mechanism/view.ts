@@ -311,15 +311,15 @@ export class MechanismView implements View {
   #layOut({ panels, query, key, shown, head }: Shown): void {
     const across = panels.length > 1 && this.#width >= SIDE_BY_SIDE ? panels.length : 1;
     const width = (this.#width - (across - 1) * GAP) / across;
-    const labels = this.#store.content?.keys.labels ?? [];
+    const keys = this.#store.content?.keys.labels ?? [];
+    const whatIf = this.#trial.changed;
+    const named = { query: this.#sight.label("query", query), keys, key, shown, head, whatIf };
+    const lay = (least: number) =>
+      panels.map((panel) => layoutPanel({ ...panel, ...named }, width, this.#theme, this.#step, least));
+    // Keys of panels side by side stand in line.
+    const laid = lay(across > 1 ? Math.max(...lay(0).map(({ keysAt }) => keysAt)) : 0);
     let top = 0;
-    this.#panels = panels.map(({ steps, row }, at) => {
-      const panel = layoutPanel(
-        { steps, row, query: this.#sight.label("query", query), keys: labels, key, shown, head, whatIf: this.#trial.changed },
-        width,
-        this.#theme,
-        this.#step,
-      );
+    this.#panels = laid.map((panel, at) => {
       const placed = { ...panel, left: (at % across) * (width + GAP), top: across > 1 ? 0 : top };
       top += panel.height + GAP;
       return placed;
@@ -382,7 +382,7 @@ export class MechanismView implements View {
     this.#queries.dress({ tints: none, weights: none, numbered: new Set(), colour: () => [0, 0, 0], pinned: chips, active: chips, hiddenSpecial: false });
     this.#queries.reveal(query);
     setText(this.#what, this.#trial.changed ? "what-if: not the numbers of the model" : "");
-    set(this.element, "data-what-if", this.#trial.changed);
+    set(this.element, "data-panels", this.#panels.length);
   }
 
   // --- what is pointed at -----------------------------------------------------------------------
