@@ -158,11 +158,25 @@ class WidgetState(traitlets.HasTraits):
             return ()
         return tuple(sorted(self.heads)) or tuple(range(self.attention.shape[1]))
 
+    @property
+    def chosen_query(self) -> int:
+        """The query whose mechanism is shown: the first pinned one, else the first plain one."""
+        return next(iter(self.pinned_queries), self.attention.queries.first_plain)
+
     def lines_state(self) -> LinesState:
         """Return what a selection, and a still picture of the lines view, depend on.
 
-        The overlay has no filters, merges no words and asks special queries too.
+        The overlay has no filters, merges no words and asks special queries too. The mechanism
+        shows one row of one head, whole.
         """
+        theme = "light" if self.theme == "auto" else self.theme
+        if self.view == "mechanism":
+            return LinesState(
+                layer=self.layer,
+                heads=self.shown_heads[:1],
+                pinned_queries=(self.chosen_query,),
+                theme=theme,
+            )
         overlay = self.view == "overlay"
         filters = Filter(
             combine=self.combine, direction=self.direction, special=self.special, scale=self.scale
@@ -181,7 +195,7 @@ class WidgetState(traitlets.HasTraits):
             links=self.links,
             whole=self.whole,
             orientation=self.orientation,
-            theme="light" if self.theme == "auto" else self.theme,
+            theme=theme,
         )
 
     def _fit_state(self) -> None:

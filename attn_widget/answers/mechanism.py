@@ -88,13 +88,8 @@ def _row(
 ) -> tuple[Panels, list[int]]:
     """Return one query in each mechanism, with the keys asked for and the strongest ones."""
     source = attention.source
-    weights = [
-        steps.weights for steps in mechanisms.panels_of(source, layer, head, query, asked)
-    ]
-    strength = np.nan_to_num(np.max(weights, axis=0))
-    count = min(STRONGEST, len(strength))
-    strongest = np.argpartition(-strength, count - 1)[:count]
-    places = sorted({*asked, *map(int, strongest)})
+    panels = mechanisms.panels_of(source, layer, head, query, asked)
+    places = sorted({*asked, *mechanisms.strongest_keys(panels, STRONGEST)})
     return mechanisms.panels_of(source, layer, head, query, places), places
 
 

@@ -18,6 +18,7 @@ from .steps import (
     has_mechanism,
     panels_of,
     recompute,
+    strongest_keys,
 )
 from .trace import Trace
 
@@ -39,4 +40,5 @@ __all__ = [
     "recompute",
     "scaled_dot_product_attention",
     "softmax",
+    "strongest_keys",
 ]

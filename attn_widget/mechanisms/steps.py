@@ -190,6 +190,18 @@ def panels_of(
     return ()
 
 
+def strongest_keys(panels: Sequence[Steps], count: int) -> list[int]:
+    """Return the keys with the most weight in any of some mechanisms, the strongest first.
+
+    Args:
+        panels: one query in each mechanism.
+        count: how many keys at most.
+    """
+    strength = np.nan_to_num(np.max([steps.weights for steps in panels], axis=0))
+    order = np.argsort(-strength, kind="stable")
+    return [int(key) for key in order[:count]]
+
+
 def check_place(
     shape: tuple[int, int, int, int], layer: int, head: int, query: int, keys: Sequence[int]
 ) -> NDArray[np.intp]:
