@@ -344,7 +344,7 @@ def cost_line(attention: Attention) -> str:
     """
     layers, heads, queries, keys = attention.shape
     counts = [f"{layers} layers"] * (layers > 1) + [f"{heads} heads"] * (heads > 1)
-    counts += [f"{queries:,}", f"{keys:,} weights"]
+    counts += [f"{queries:,}", f"{keys:,} {attention.kind}s"]
     stored = dtype_name(attention.source)
     size = layers * heads * queries * keys * _item_bytes(stored)
     line = f"{' × '.join(counts)}: {in_units(size, 'B')} as {stored}"

@@ -77,6 +77,7 @@ class Frame {
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
   readonly #views = h("div", { class: "views" });
+  readonly #about = h("div", { class: "about", "data-role": "about" });
   readonly #bar: Bar;
   readonly #options: Options;
   readonly #help = h("div", { class: "panel help", hidden: true });
@@ -131,6 +132,7 @@ class Frame {
       h("div", { class: "said" }, this.#readout, this.#why),
       this.#failed,
       this.#views,
+      this.#about,
       this.#live,
     );
     shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss + mechanismCss), this.#root);
@@ -158,6 +160,8 @@ class Frame {
       this.#tellFilters();
     }, signal);
     this.#tellFilters();
+    store.subscribe(() => this.#tellAbout(), signal);
+    this.#tellAbout();
   }
 
   // --- the views --------------------------------------------------------------------------------
@@ -266,7 +270,7 @@ class Frame {
     set(this.#root, "data-status", failed ? "error" : loading ? "loading" : "ready");
     set(this.#failed, "hidden", !failed);
     setText(this.#failed, failed ? (failed.told.message ?? "the map can't be shown") : "");
-    for (const part of [this.#views, this.#readout]) set(part, "hidden", failed !== undefined);
+    for (const part of [this.#views, this.#readout, this.#about]) set(part, "hidden", failed !== undefined);
   }
 
   #painted(): void {
@@ -296,6 +300,11 @@ class Frame {
 
   #tellFilters(): void {
     setText(this.#optionsButton, filterSummary(this.#model.state) || "options");
+  }
+
+  #tellAbout(): void {
+    const { made = "", cost = "" } = this.#store.content ?? {};
+    setText(this.#about, [made, cost].filter(Boolean).join(" · "));
   }
 
   #setTheme(theme: Theme): void {
@@ -361,6 +370,7 @@ class Frame {
     const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     // Escape clears, and still reaches the notebook, which leaves its edit mode by it.
     if (event.key === "Escape") {
+      if (this.#bar.cancel()) return;
       if (this.#back) this.#explain();
       else this.#model.change({ pinned_queries: [], pinned_keys: [] });
       return;
@@ -398,6 +408,7 @@ class Frame {
         legend: [
           `layer ${layer} · ${this.#bar.headsText}`,
           ...this.#seats.map(({ view }) => legendText(view.legend)),
+          this.#store.content?.made ?? "",
         ],
         font: getComputedStyle(this.#root).fontFamily,
       },
