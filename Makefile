@@ -14,6 +14,8 @@ BUNDLE := attn_widget/static/widget.js
 SOURCES := $(shell find js/src -type f) js/build.mjs
 NOTEBOOKS := $(wildcard examples/*.ipynb)
 PYTEST := $(BIN)/python -m pytest -p scripts.no_skips
+# Not where hosts run: a browser and a server keep two cores busy.
+PARALLEL := --numprocesses auto
 # Old releases use what newer ones of their own dependencies deprecate.
 LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -50,14 +52,15 @@ test-js: node_modules/.installed
 	browser=$$(scripts/chromium.sh) && CHROMIUM_PATH="$$browser" npm test
 
 test-py: $(VENV)/.dev
-	$(PYTEST) --ignore tests/hosts --ignore tests/distribution
+	$(PYTEST) $(PARALLEL) --ignore tests/hosts --ignore tests/distribution
 
 test-wheel: $(VENV)/.dev
 	$(PYTEST) tests/distribution
 
 test-lowest: $(LOWEST)/.installed
 	@cat $(LOWEST)/lowest.txt
-	$(LOWEST_PYTEST) --ignore tests/hosts --ignore tests/distribution --ignore tests/test_examples.py
+	$(LOWEST_PYTEST) $(PARALLEL) --ignore tests/hosts --ignore tests/distribution \
+		--ignore tests/test_examples.py
 	browser=$$(scripts/chromium.sh) && CHROMIUM_PATH="$$browser" $(LOWEST_PYTEST) \
 		tests/hosts/test_jupyter.py -k 'lab- and (pinned or python or again or reloading)'
 
@@ -96,7 +99,7 @@ $(LOWEST)/.installed: pyproject.toml hatch_build.py scripts/lowest.py | $(BUNDLE
 	$(LOWEST_PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python scripts/lowest.py > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python $(PIP_INSTALL) --requirement $(LOWEST)/lowest.txt \
-		hypothesis jupyterlab nbformat pytest pytest-playwright
+		hypothesis jupyterlab nbformat pytest pytest-playwright pytest-xdist
 	$(LOWEST)/bin/python $(PIP_INSTALL) --no-deps --editable .
 	touch $@
 

@@ -15,16 +15,9 @@ from numpy.typing import NDArray
 
 from .filters import apply_special, combine_heads, merge_heads
 from .panels import Role, Side
+from .thresholds import SINK_QUERIES, SINK_TIMES_MEDIAN, SINK_TIMES_UNIFORM
 
 Values = NDArray[np.float32]
-
-SINK_TIMES_MEDIAN: Final = 10.0
-"""A sink receives more than so many times what the median patch does, …"""
-SINK_TIMES_UNIFORM: Final = 3.0
-"""… and more than so many times what uniform attention would give."""
-
-SINK_QUERIES: Final = 16
-"""Of fewer queries all may well ask for one thing."""
 
 _ORDER: Final[tuple[Role, ...]] = ("image", "padding", "text")
 _DIGITS: Final = re.compile(r"[\s_-]*\d+(?=\W*$)")

@@ -7,6 +7,10 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from .attention import Attention
+from .mechanisms import Trace
+
+MAP_LIKE: Final = (Attention, Trace)
+"""What stands for a map: a trace for the map of its weights."""
 
 Maps = dict[str, list[Attention]]
 """Each name with its steps; a single map is one step."""
@@ -17,7 +21,7 @@ def as_maps(maps: Any) -> Maps:
 
     Args:
         maps: an ``Attention``, ``{name: Attention or list of them}``, or a list of ``Attention``
-            (steps of a sequence).
+            (steps of a sequence). A ``Trace`` stands for its map.
 
     Raises:
         TypeError: if it is anything else, or holds anything else.
@@ -35,8 +39,8 @@ def as_maps(maps: Any) -> Maps:
 
 
 def _steps(value: Any, what: str) -> list[Attention]:
-    if isinstance(value, Attention):
-        return [value]
+    if isinstance(value, MAP_LIKE):
+        return [_map(value)]
     if not isinstance(value, (list, tuple)):
         raise TypeError(
             f"{what} must be an Attention or a list of them; got {type(value).__name__} "
@@ -45,12 +49,16 @@ def _steps(value: Any, what: str) -> list[Attention]:
     if not value:
         raise ValueError(f"{what} must hold at least one Attention; got an empty list")
     for index, item in enumerate(value):
-        if not isinstance(item, Attention):
+        if not isinstance(item, MAP_LIKE):
             raise TypeError(
                 f"{what}[{index}] must be an Attention; got {type(item).__name__} "
                 "(wrap an array first: Attention(weights, queries, keys))"
             )
-    return list(value)
+    return [_map(item) for item in value]
+
+
+def _map(value: Attention | Trace) -> Attention:
+    return value.attention if isinstance(value, Trace) else value
 
 
 _OF_ATTENTION: Final = ("queries", "keys", "kind", "name", "batch")

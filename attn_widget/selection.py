@@ -13,6 +13,7 @@ from .apart import asking, shown_map
 from .attention import Attention
 from .axes import Axis, word_runs
 from .filters import Edges, Filter, take_edges
+from .frames import frame_of
 from .slices import layer_edges
 
 if TYPE_CHECKING:
@@ -166,11 +167,7 @@ def select_frame(attention: Attention, state: LinesState) -> pd.DataFrame:
     Raises:
         ImportError: if pandas is not installed.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("to_frame() needs pandas: pip install pandas") from error
-    return pd.DataFrame(select_columns(attention, state))
+    return frame_of(select_columns(attention, state))
 
 
 def select_columns(attention: Attention, state: LinesState) -> dict[str, NDArray[Any]]:

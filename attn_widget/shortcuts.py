@@ -1,13 +1,14 @@
-"""What a part of a source still does faster than reading, where it keeps all queries and keys."""
+"""What a part of a source still does beside reading, where it keeps all keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .mechanisms.steps import Steps, SupportsMechanism, SupportsPanels
 from .overview import (
     Overview,
     Picks,
@@ -16,6 +17,7 @@ from .overview import (
     SupportsPreview,
     SupportsReduction,
     SupportsSteps,
+    SupportsValues,
 )
 from .reduction import largest_magnitude
 
@@ -27,20 +29,61 @@ OFFERS: Final[tuple[tuple[type[Any], tuple[str, ...]], ...]] = (
     (SupportsPreview, ("preview",)),
     (SupportsReduction, ("reduce",)),
     (SupportsElsewhere, ("gather", "elsewhere", "largest")),
+    (SupportsValues, ("values",)),
+)
+
+EXPLAINS: Final[tuple[tuple[type[Any], str], ...]] = (
+    (SupportsMechanism, "steps"),
+    (SupportsPanels, "panels"),
 )
 
 
-def shortcuts(
-    source: object, layers: Sequence[int], heads: Sequence[int]
+def offers(
+    source: object,
+    layers: Sequence[int],
+    heads: Sequence[int],
+    queries: Sequence[int] | None,
 ) -> dict[str, Callable[..., Any]]:
-    """Return what a source offers beside reading, for some of its layers and heads."""
-    picked = _Picked(source, layers, heads)
-    return {
-        name: getattr(picked, name)
-        for offer, names in OFFERS
-        if isinstance(source, offer)
-        for name in names
+    """Return what a part of a source that has all keys offers beside reading.
+
+    Args:
+        source: the whole.
+        layers: those of the part.
+        heads: those of the part.
+        queries: those of the part; None for all. How weights come about is told of any.
+    """
+    rows = range(cast(Any, source).shape[2]) if queries is None else queries
+    explained = _Explained(source, layers, heads, rows)
+    found = {
+        name: getattr(explained, name) for offer, name in EXPLAINS if isinstance(source, offer)
     }
+    if queries is None:
+        picked = _Picked(source, layers, heads)
+        for offer, names in OFFERS:
+            if isinstance(source, offer):
+                found |= {name: getattr(picked, name) for name in names}
+    return found
+
+
+class _Explained:
+    """Some layers, heads and queries of a source that tells how its weights come about."""
+
+    def __init__(
+        self, source: Any, layers: Sequence[int], heads: Sequence[int], queries: Sequence[int]
+    ) -> None:
+        self._source = source
+        self._layers, self._heads, self._queries = layers, heads, queries
+
+    def steps(self, layer: int, head: int, query: int, keys: Sequence[int]) -> Steps:
+        found: Steps = self._source.steps(*self._place(layer, head, query), keys)
+        return found
+
+    def panels(self, layer: int, head: int, query: int, keys: Sequence[int]) -> tuple[Steps, ...]:
+        found: tuple[Steps, ...] = self._source.panels(*self._place(layer, head, query), keys)
+        return found
+
+    def _place(self, layer: int, head: int, query: int) -> tuple[int, int, int]:
+        return self._layers[layer], self._heads[head], self._queries[query]
 
 
 class _Picked:
@@ -117,6 +160,12 @@ class _Picked:
                 next(steps)
             except StopIteration as end:
                 return max(end.value, default=0.0)
+
+    def values(self, layer: int, head: int, key: slice) -> NDArray[np.floating[Any]] | None:
+        found: NDArray[np.floating[Any]] | None = self._source.values(
+            self._layers[layer], self._heads[head], key
+        )
+        return found
 
     def _taken(self, heads: Sequence[int]) -> list[int]:
         return [self._heads[head] for head in heads]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .attention import Attention
+from .maps import MAP_LIKE
 from .widget import AttentionWidget
 
 
@@ -76,8 +77,8 @@ def overlay(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> A
 
 
 def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:
-    held = isinstance(maps, (Attention, Mapping)) or (
-        isinstance(maps, (list, tuple)) and any(isinstance(item, Attention) for item in maps)
+    held = isinstance(maps, (*MAP_LIKE, Mapping)) or (
+        isinstance(maps, (list, tuple)) and any(isinstance(item, MAP_LIKE) for item in maps)
     )
     if not held:
         return Attention(maps, queries, keys)

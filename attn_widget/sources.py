@@ -155,26 +155,26 @@ class SelectionSource:
 
     def __init__(self, source: Source, picks: Sequence[Sequence[int]]) -> None:
         if isinstance(source, SelectionSource):
-            picks = [compose(mine, later) for mine, later in zip(source._picks, picks, strict=True)]
-            source = source._source
-        self._source: Source = source
-        self._picks: tuple[Sequence[int], ...] = tuple(picks)
+            source, whole = source.origin
+            picks = [compose(mine, later) for mine, later in zip(whole, picks, strict=True)]
+        self.origin: tuple[Source, tuple[Sequence[int], ...]] = source, tuple(picks)
+        """The whole that this is a part of, and what is taken of each of its axes."""
         self.dtype = source.dtype
         self.dtype_name = dtype_name(source)
         self.shape = cast(Shape, tuple(len(pick) for pick in picks))
-        layers, heads, queries, keys = self._picks
+        layers, heads, queries, keys = picks
         rows = _in_order(queries, source.shape[2])
         self.chunk_rows = int(getattr(source, "chunk_rows", 0) or 0) if rows else 0
-        if rows and _in_order(keys, source.shape[3]):
-            from .shortcuts import shortcuts
+        if _in_order(keys, source.shape[3]):
+            from .shortcuts import offers
 
             # Methods of the class would tell of offers that most sources don't make.
-            vars(self).update(shortcuts(source, layers, heads))
+            vars(self).update(offers(source, layers, heads, None if rows else queries))
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Read a block of one layer; see `Source.read`."""
-        layers, heads, queries, keys = self._picks
-        return gather_layer(self._source, layers[layer], heads[head], queries[query], keys[key])
+        source, (layers, heads, queries, keys) = self.origin
+        return gather_layer(source, layers[layer], heads[head], queries[query], keys[key])
 
     def select(self, picks: Sequence[Sequence[int]]) -> SelectionSource:
         """A part of this part."""

@@ -18,6 +18,25 @@ T = TypeVar("T")
 Steps = Generator[float, None, T]
 
 
+def run_steps(steps: Steps[T], progress: Callable[[float], Any] | None = None) -> T:
+    """Run a generator to its end, here and now; return what it returns.
+
+    Args:
+        steps: it yields the share done, 0..1.
+        progress: told the share done, at most four times a second.
+    """
+    told = perf_counter()
+    while True:
+        try:
+            share = next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if progress is not None and perf_counter() - told >= PROGRESS_S:
+            told = perf_counter()
+            progress(share)
+
+
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """Return the event loop that runs here, None without one."""
     try:

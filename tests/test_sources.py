@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from attn_widget import Attention
-from attn_widget.sources import GAP, Source, as_source, spans_of
+from attn_widget.sources import GAP, SelectionSource, Source, as_source, spans_of
 from counted import CountedArray
 
 Rows = Callable[..., NDArray[np.float32]]
@@ -293,7 +293,9 @@ class TestSources:
     def test_selections_of_selections_are_one(self, rows: Rows) -> None:
         source = Attention(rows(2, 8, 9, 9)).select(heads=slice(2, 7)).select(heads=[4, 0]).source
         assert source.shape == (2, 2, 9, 9)
-        assert type(source._source).__name__ == "ArraySource"  # type: ignore[attr-defined]
+        assert isinstance(source, SelectionSource)
+        assert type(source.origin[0]).__name__ == "ArraySource"
+        assert [*source.origin[1][1]] == [6, 2]
 
     @pytest.mark.parametrize(
         ("indices", "gap", "expected"),

@@ -11,7 +11,7 @@ import pytest
 
 from attn_widget import flow as flow_module
 from attn_widget.flow import Flow
-from attn_widget.tasks import Tasks
+from attn_widget.tasks import Tasks, run_steps
 
 
 def counting(steps: int, seconds: float = 0.0) -> Generator[float, None, str]:
@@ -259,3 +259,12 @@ def test_tasks_fail_where_they_are_told() -> None:
     with pytest.raises(OSError, match="gone"):
         Heard().start(tasks, "a", broken())
     assert len(tasks) == 0
+
+
+def test_steps_run_at_once_tell_their_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    assert run_steps(counting(2), told.append) == "done"
+    assert told == []
+    monkeypatch.setattr("attn_widget.tasks.PROGRESS_S", 0.0)
+    assert run_steps(counting(2), told.append) == "done"
+    assert told == [0.5, 1]

@@ -118,6 +118,16 @@ def test_unknown_keywords_name_the_likely_one(keyword: str, hint: str) -> None:
     assert opened() == before
 
 
+def test_a_trace_stands_for_its_map(make: Make) -> None:
+    vectors = np.eye(3)
+    trace = aw.scaled_dot_product_attention(vectors, vectors)
+    widget = make({"one": trace, "two": [trace, attention()]})
+    assert widget.attention is trace.attention
+    assert widget.maps["two"][0] is trace.attention
+    with aw.lines(trace) as lines:
+        assert lines.maps == {"attention": [trace.attention]}
+
+
 def test_layout_is_a_keyword(make: Make) -> None:
     layout = ipywidgets.Layout(width="50%")
     assert make(layout=layout).layout is layout

@@ -1,11 +1,34 @@
 """What a map shows, in numbers: statistics of heads, and scores against the truth."""
 
+from .alignment import alignment_error_rate as alignment_error_rate
+from .alignment import alignment_f1 as alignment_f1
+from .alignment import alignment_precision as alignment_precision
+from .alignment import alignment_recall as alignment_recall
+from .alignment import extract_alignment as extract_alignment
+from .groups import Contrast as Contrast
+from .groups import GroupComparison as GroupComparison
+from .groups import compare_groups as compare_groups
+from .heads import describe as describe
+from .heads import describe_steps as describe_steps
 from .localisation import energy_pointing as energy_pointing
 from .localisation import iou as iou
 from .localisation import pointing_game as pointing_game
 from .localisation import relevance_rank as relevance_rank
 from .localisation import saliency as saliency
+from .patterns import duplicate_pattern as duplicate_pattern
+from .patterns import induction_pattern as induction_pattern
+from .patterns import pattern_score as pattern_score
+from .patterns import slash_sums as slash_sums
+from .patterns import vertical_sums as vertical_sums
+from .record import HeadStatistics as HeadStatistics
+from .record import HeadValue as HeadValue
+from .segmentation import average_precision as average_precision
+from .segmentation import mean_iou as mean_iou
+from .segmentation import pixel_accuracy as pixel_accuracy
+from .similarity import embed as embed
+from .similarity import head_distances as head_distances
 from .statistics import confidence as confidence
+from .statistics import diagonal as diagonal
 from .statistics import entropy as entropy
 from .statistics import mean_distance as mean_distance
 from .statistics import next_token as next_token

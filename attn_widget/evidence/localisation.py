@@ -86,7 +86,7 @@ def pointing_game(saliency: ArrayLike, mask: ArrayLike, tolerance: float = 15) -
     Raises:
         ValueError: if the shapes differ, the mask is empty or the tolerance is negative.
     """
-    values, thing = _checked(saliency, mask)
+    values, thing = checked_pair(saliency, mask)
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be 0 or more pixels; got {tolerance}")
     seen = np.isfinite(values)
@@ -118,7 +118,7 @@ def energy_pointing(saliency: ArrayLike, mask: ArrayLike) -> float:
     Raises:
         ValueError: if the shapes differ or the mask is empty.
     """
-    values, thing = _checked(saliency, mask)
+    values, thing = checked_pair(saliency, mask)
     energy = np.where(np.isfinite(values), np.maximum(values, 0), 0)
     total = float(energy.sum())
     return float(energy[thing].sum()) / total if total > 0 else float("nan")
@@ -141,7 +141,7 @@ def iou(saliency: ArrayLike, mask: ArrayLike, threshold: float) -> float:
     Raises:
         ValueError: if the shapes differ, the mask is empty or the threshold is not a number.
     """
-    values, thing = _checked(saliency, mask)
+    values, thing = checked_pair(saliency, mask)
     if np.isnan(threshold):
         raise ValueError("threshold must be a number; got NaN")
     salient = np.isfinite(values) & (np.nan_to_num(values) > threshold)
@@ -166,7 +166,7 @@ def relevance_rank(saliency: ArrayLike, mask: ArrayLike) -> float:
     Raises:
         ValueError: if the shapes differ or the mask is empty.
     """
-    values, thing = _checked(saliency, mask)
+    values, thing = checked_pair(saliency, mask)
     ranked = np.where(np.isfinite(values), values, -np.inf)
     count = int(thing.sum())
     last = np.partition(ranked, ranked.size - count, axis=None)[ranked.size - count]
@@ -203,7 +203,12 @@ def _same(image: Image | None, other: Image | None) -> bool:
     return image is other or np.array_equal(image, other)
 
 
-def _checked(saliency: ArrayLike, mask: ArrayLike) -> tuple[Saliency, Mask]:
+def checked_pair(saliency: ArrayLike, mask: ArrayLike) -> tuple[Saliency, Mask]:
+    """Return a saliency map and a mask as arrays that fit each other.
+
+    Raises:
+        ValueError: if they do not, or the mask is empty or no mask.
+    """
     values = np.asarray(saliency, dtype=np.float64)
     thing: NDArray[Any] = np.asarray(mask)
     if values.ndim != 2 or values.shape != thing.shape:

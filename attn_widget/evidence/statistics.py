@@ -18,18 +18,31 @@ Numbers = NDArray[np.float64]
 Positions = Sequence[int] | NDArray[np.integer[Any]] | None
 
 
-def entropy(weights: Array) -> Numbers:
+def entropy(weights: Array, smoothing: float = 0.0) -> Numbers:
     """Return the entropy of each row in nats: ``-sum p ln p`` with ``p = |a| / sum |a|``.
 
-    Source: Ghader and Monz 2017.
+    Source: Ghader and Monz 2017; Clark et al. 2019 smooth by 0.0001.
 
     Args:
         weights: (..., query, key).
+        smoothing: the share of each row that is spread evenly over all keys first.
 
     Returns:
         (..., query): 0 where a row is on one key, ``ln n`` where it is even over ``n``.
+
+    Raises:
+        ValueError: if smoothing is no share.
     """
-    return entropy_of(*entropy_sums(weights))
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"smoothing must be a share, 0 to 1; got {smoothing}")
+    if not smoothing:
+        return entropy_of(*entropy_sums(weights))
+    magnitude = magnitude_of(weights).astype(np.float64)
+    totals = magnitude.sum(axis=-1, keepdims=True)
+    shares = magnitude / np.where(totals > 0, totals, np.nan)
+    even = smoothing / max(1, weights.shape[-1])
+    found = entropy_of(*entropy_sums((1 - smoothing) * shares + even))
+    return np.where(totals[..., 0] > 0, found, np.nan)
 
 
 def entropy_sums(weights: Array) -> tuple[Numbers, Numbers]:
@@ -41,7 +54,7 @@ def entropy_sums(weights: Array) -> tuple[Numbers, Numbers]:
     Returns:
         Two arrays (..., query); :func:`entropy_of` makes the entropy of them.
     """
-    magnitude = _magnitude(weights)
+    magnitude = magnitude_of(weights)
     totals = magnitude.sum(axis=-1).astype(np.float64)
     # The logarithm of the smallest number there is stands for that of 0, and counts 0 times.
     smallest = np.nextafter(magnitude.dtype.type(0), magnitude.dtype.type(1))
@@ -85,8 +98,8 @@ def confidence(weights: Array) -> Numbers:
     Returns:
         (...).
     """
-    largest = _magnitude(weights).max(axis=-1, initial=0.0)
-    return _mean(largest.astype(np.float64))
+    largest = magnitude_of(weights).max(axis=-1, initial=0.0)
+    return mean_of(largest.astype(np.float64))
 
 
 def sink_score(weights: Array, *, causal: bool = False, positions: Positions = None) -> Numbers:
@@ -102,12 +115,12 @@ def sink_score(weights: Array, *, causal: bool = False, positions: Positions = N
     Returns:
         (..., key).
     """
-    magnitude = _magnitude(weights)
+    magnitude = magnitude_of(weights)
     sums = magnitude.sum(axis=-2, dtype=np.float64)
     rows, keys = weights.shape[-2:]
     if not causal:
         return np.asarray(sums / rows) if rows else np.full(sums.shape, np.nan)
-    seeing = (_positions(positions, rows)[:, None] >= np.arange(keys)).sum(axis=0)
+    seeing = (positions_or_all(positions, rows)[:, None] >= np.arange(keys)).sum(axis=0)
     return np.asarray(np.where(seeing > 0, sums / np.maximum(seeing, 1), np.nan))
 
 
@@ -123,12 +136,12 @@ def mean_distance(weights: Array, positions: Positions = None) -> Numbers:
     Returns:
         (...).
     """
-    magnitude = _magnitude(weights)
+    magnitude = magnitude_of(weights)
     rows, keys = weights.shape[-2:]
-    away = np.abs(_positions(positions, rows)[:, None] - np.arange(keys))
+    away = np.abs(positions_or_all(positions, rows)[:, None] - np.arange(keys))
     totals = magnitude.sum(axis=-1).astype(np.float64)
     sums = np.einsum("...qk,qk->...q", magnitude, away.astype(magnitude.dtype)).astype(np.float64)
-    return _mean(np.where(totals > 0, sums / np.where(totals > 0, totals, 1), np.nan))
+    return mean_of(np.where(totals > 0, sums / np.where(totals > 0, totals, 1), np.nan))
 
 
 def previous_token(weights: Array, positions: Positions = None) -> Numbers:
@@ -161,21 +174,38 @@ def next_token(weights: Array, positions: Positions = None) -> Numbers:
     return _diagonal(weights, 1, positions)
 
 
+def diagonal(weights: Array, positions: Positions = None) -> Numbers:
+    """Return the share of all weight that falls on the key where its query stands.
+
+    ``sum_q A[q, q] / sum A``, as :func:`previous_token`.
+
+    Args:
+        weights: (..., query, key).
+        positions: the position of each row; 0, 1, 2 … if None.
+
+    Returns:
+        (...).
+    """
+    return _diagonal(weights, 0, positions)
+
+
 def _diagonal(weights: Array, offset: int, positions: Positions) -> Numbers:
-    magnitude = _magnitude(weights)
+    magnitude = magnitude_of(weights)
     rows, keys = weights.shape[-2:]
-    key = _positions(positions, rows) + offset
+    key = positions_or_all(positions, rows) + offset
     inside = np.flatnonzero((key >= 0) & (key < keys))
     on = magnitude[..., inside, key[inside]].sum(axis=-1, dtype=np.float64)
     total = magnitude.sum(axis=-1).sum(axis=-1, dtype=np.float64)
     return np.asarray(np.where(total > 0, on / np.where(total > 0, total, 1), np.nan))
 
 
-def _positions(positions: Positions, rows: int) -> NDArray[np.int64]:
+def positions_or_all(positions: Positions, rows: int) -> NDArray[np.int64]:
+    """Return the position of each row: those given, or 0, 1, 2 …."""
     return np.arange(rows) if positions is None else np.asarray(positions, dtype=np.int64)
 
 
-def _magnitude(weights: Array) -> Array:
+def magnitude_of(weights: Array) -> Array:
+    """Return what weights count: their magnitude, nothing where they are missing or infinite."""
     if weights.dtype == np.float16:
         weights = weights.astype(np.float32)
     # Most weights are magnitudes already; comparisons with NaN are false.
@@ -185,7 +215,7 @@ def _magnitude(weights: Array) -> Array:
     return np.where(np.isfinite(magnitude), magnitude, magnitude.dtype.type(0))
 
 
-def _mean(rows: Numbers) -> Numbers:
+def mean_of(rows: Numbers) -> Numbers:
     """Return the mean over the last axis of what is a number."""
     known = np.isfinite(rows)
     count = known.sum(axis=-1)

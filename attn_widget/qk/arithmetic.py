@@ -11,13 +11,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mechanisms.softmax import FLOOR as FLOOR
 from ..sources import to_float32
 
 Block = Any
 """A NumPy array or a tensor."""
-
-FLOOR = -1e30
-"""The logit of a masked pair; biases from here down mask as well. Finite, since 0 · inf is NaN."""
 
 
 class Arithmetic(Protocol):

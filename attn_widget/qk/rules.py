@@ -39,6 +39,10 @@ class Table:
                 f"got shape {self.shape}"
             )
 
+    def whole(self) -> object:
+        """All of it, as it was given."""
+        return self._array[(slice(None),) * len(self.shape)]
+
     def part(self, layer: int, head: int, query: slice, key: slice) -> object:
         """The part for a block of one head: up to two axes, each of full size or 1."""
         wanted: tuple[int | slice, ...] = (layer, head, query, key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..mechanisms.steps import Steps, check_place
 from ..overview import Overview
-from ..sources import Shape, Weights
+from ..sources import Shape, Weights, to_float32
 from .arithmetic import FLOOR
 from .inputs import (
     Vectors,
@@ -20,7 +21,8 @@ from .inputs import (
 from .kept import Kept
 from .overview import stream_overview
 from .preview import preview
-from .rules import cut
+from .rules import Reach, cut
+from .steps import steps_of
 from .sweep import Floats, Head, stream_log_sum_exp
 
 CACHE = 1 << 28
@@ -60,6 +62,7 @@ class QKSource:
 
     Attributes:
         value: The values, or None.
+        head_dim: D, the size of a query.
 
     Raises:
         TypeError: If something is of a wrong type.
@@ -86,6 +89,7 @@ class QKSource:
         self.value = None if value is None else Vectors(value, "value", "K")
         check_fit(self._query, self._key, self.value)
         layers, heads, queries, depth = self._query.shape
+        self.head_dim = depth
         self.shape: Shape = (layers, heads, queries, self._key.shape[2])
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._rules = rules_for(
@@ -102,6 +106,11 @@ class QKSource:
         self._sinks = sinks_for(sinks, layers, heads)
         self._arithmetic = arithmetic_for(self._query, self._key)
         self._kept = Kept(cache_bytes)
+
+    @property
+    def reach(self) -> Reach:
+        """Which keys a query may attend to by its position alone, and where the first stands."""
+        return self._rules.reach
 
     def read(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Compute a block of one layer; see `Source.read`."""
@@ -209,6 +218,26 @@ class QKSource:
         """
         self._check_bins(rows, cols, query.stop - query.start, key.stop - key.start)
         return preview(self._head(layer, head), self.shape[3], query, key, rows, cols)
+
+    def steps(self, layer: int, head: int, query: int, keys: Sequence[int]) -> Steps:
+        """One query, step by step, in float64; see `SupportsMechanism.steps`.
+
+        Takes a pass over the keys and one over the values, some at a time.
+
+        Raises:
+            IndexError: If an index is out of range.
+        """
+        places = check_place(self.shape, layer, head, query, keys)
+        sink = None if self._sinks is None else float(self._sinks[layer, head])
+        place = (layer, head, query)
+        return steps_of(self._query, self._key, self.value, self._rules, sink, place, places)
+
+    def values(self, layer: int, head: int, key: slice) -> Weights | None:
+        """The values that a head reads, (keys, Dv); None where none were given."""
+        if self.value is None:
+            return None
+        group = head // (self.shape[1] // self.value.shape[1])
+        return to_float32(self.value.part(layer, group, key))
 
     def _read(self, head: Head, query: slice, key: slice, out: Weights) -> None:
         norms = finish(self.log_sum_exp(head.layer, head.head, query))
