@@ -260,7 +260,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         try:
             name = yield from self._applied.steps(given, message.get("method"))
         except ValueError as error:
-            return Reply({**envelope, "ok": False, "error": f"method must be {error}"})
+            return Reply({**envelope, "ok": False, "error": str(error.__cause__ or error)})
         if given is not self.given:
             return Reply({**envelope, "ok": False, "error": "the map has changed"})
         return Reply({**envelope, "ok": True}, held=("method", name))

@@ -204,7 +204,7 @@ class TestInThePage:
         ask(channel, widget, bad)
         (reply,) = replied(channel, widget)
         assert reply["ok"] is False
-        assert reply["error"].startswith("method must be None or one of 'mean', ")
+        assert reply["error"].startswith("None or one of 'mean', ")
         assert why in reply["error"]
         assert widget.method is None
 

@@ -39,7 +39,7 @@ export class Bar {
     "›",
   );
   readonly #method: MethodSwitch;
-  readonly #groups: Record<"view" | "map" | "step" | "method" | "layer" | "heads", HTMLElement>;
+  readonly #groups: Record<"view" | "map" | "step" | "layer" | "method" | "heads", HTMLElement>;
   readonly #slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
   readonly #stepText = h("span");
   readonly #steps: Player;
@@ -76,7 +76,6 @@ export class Bar {
         this.#slider,
         this.#stepText,
       ),
-      method: this.#method.element,
       layer: h(
         "div",
         { class: "group" },
@@ -86,6 +85,7 @@ export class Bar {
         this.#next,
         this.#layers.button,
       ),
+      method: this.#method.element,
       heads: h(
         "div",
         { class: "group" },

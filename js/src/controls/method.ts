@@ -12,7 +12,7 @@ export class MethodSwitch {
   readonly #model: Model;
   readonly #store: Store;
   readonly #select = select("method", []);
-  readonly #said = h("span", { class: "quiet", role: "status" });
+  readonly #said = h("span", { class: "quiet", "data-role": "progress", "aria-live": "polite" });
   readonly #stop = h("button", { type: "button", title: "cancel ( Esc )", "aria-label": "cancel" }, "×");
   /** What is being computed. */
   #asked: { readonly name: string; readonly asking: Asking } | undefined;
@@ -44,9 +44,8 @@ export class MethodSwitch {
 
   async #choose(name: string): Promise<void> {
     this.cancel();
-    const label = this.#select.selectedOptions[0]?.text;
     const asking = this.#store.ask("method", { method: name }, (share) => {
-      this.#say(`${label} ${Math.round(100 * share)} %`, true);
+      this.#say(`${Math.round(100 * share)} %`, true);
     });
     const asked = { name, asking };
     this.#asked = asked;
