@@ -146,7 +146,9 @@ def _arrays(rows: list[Panels], *, alone: bool) -> dict[str, Packed]:
 
 def _alike(values: NDArray[Any]) -> NDArray[Any]:
     """Return one row where all rows are the same."""
-    return values[:1] if np.array_equal(values, np.broadcast_to(values[:1], values.shape)) else values
+    return (
+        values[:1] if np.array_equal(values, np.broadcast_to(values[:1], values.shape)) else values
+    )
 
 
 def _dtype(values: NDArray[np.float64]) -> str:

@@ -108,7 +108,9 @@ def plan_keys(sheet: Sheet, scene: MechanismScene, panel: Panel, width: float) -
     column = table / 3
     top = sheet.y
 
-    def bar(at: int, value: float, ends: tuple[float, float] = (0, 0), colour: Colour = accent) -> None:
+    def bar(
+        at: int, value: float, ends: tuple[float, float] = (0, 0), colour: Colour = accent
+    ) -> None:
         x, room = names + at * column, column - DIGITS - 14
         sheet.write(x + DIGITS - 5, sheet.y + 11, short_number(value), align=1.0)
         start, end = ends
@@ -163,7 +165,8 @@ def _plan_values(
 ) -> None:
     """Place the weighted sum of values: beside the bars of their keys, or below all of them."""
     steps, weights = panel.steps, panel.row.weights
-    assert steps.value is not None and steps.output is not None
+    assert steps.value is not None
+    assert steps.output is not None
     shares = weights[list(scene.shown)][:, None]
     # What has no weight adds nothing, whatever it holds.
     parts = np.where(shares == 0, 0.0, shares * steps.value)

@@ -42,7 +42,7 @@ class Strip:
 
 @dataclass
 class Sheet:
-    """Things at their places; ``left`` is where the panel begins, ``y`` where its next line does."""
+    """Things at their places: a panel begins at ``left``, its next line at ``y``."""
 
     theme: Theme
     dark: bool
@@ -63,7 +63,9 @@ class Sheet:
         return as_colour(self._signed(np.array(share)))
 
     def _signed(self, shares: NDArray[np.float64]) -> NDArray[np.uint8]:
-        return colours_at(anchors_of("auto", True, "dark" if self.dark else "light"), 0.5 + shares / 2)
+        return colours_at(
+            anchors_of("auto", True, "dark" if self.dark else "light"), 0.5 + shares / 2
+        )
 
     def write(
         self,
@@ -101,7 +103,12 @@ class Sheet:
         self.boxes.append(((left, y, left + width, y + height), colour))
 
     def strip(
-        self, x: float, width: float, values: NDArray[np.float64], most: float, height: float = STRIP
+        self,
+        x: float,
+        width: float,
+        values: NDArray[np.float64],
+        most: float,
+        height: float = STRIP,
     ) -> float:
         """Place numbers as coloured cells, in as many lines as they need; return their height."""
         count = len(values)
@@ -122,7 +129,8 @@ class Sheet:
                 colour = self.theme.surface if abs(share) > 0.5 else self.theme.text
                 middle = x + (at + 0.5) * each, self.y + high / 2
                 text = short_number(float(value))
-                self.write(*middle, text, size=CELL, colour=colour, align=0.5)
+                if width_of(text, CELL) <= each:
+                    self.write(*middle, text, size=CELL, colour=colour, align=0.5)
         return high * lines
 
 

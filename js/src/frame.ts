@@ -72,7 +72,7 @@ class Frame {
   readonly #store: Store;
   readonly #lifetime: Lifetime;
   readonly #readout = h("div", { class: "readout", "data-role": "readout" });
-  readonly #why = h("button", { type: "button", hidden: true });
+  readonly #why = h("button", { type: "button", class: "why", hidden: true });
   readonly #live = h("div", { class: "live", "aria-live": "polite" });
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
@@ -227,7 +227,8 @@ class Frame {
     );
     set(this.#readout, "data-hint", told.hint);
     const { view, pinned_queries } = this.#model.state;
-    const [word, title] = view === "mechanism" ? ["back", "back ( Esc )"] : ["why?", "how this weight arises ( w )"];
+    const [word, title] =
+      view === "mechanism" ? ["back", "back ( Esc )"] : ["why?", "how this weight arises ( w )"];
     const asks = view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0;
     set(this.#why, "hidden", !(this.#back ?? asks));
     set(this.#why, "title", title);
@@ -244,7 +245,8 @@ class Frame {
     if (this.#back) this.#model.change(this.#back);
     else if (view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0) {
       const last = this.#weight;
-      const meant = last && last.query === pinned_queries[0] && last.key === pinned_keys[0] ? last.head : null;
+      const meant =
+        last && last.query === pinned_queries[0] && last.key === pinned_keys[0] ? last.head : null;
       const change = { pinned_queries, pinned_keys, heads: meant === null ? heads : [meant] };
       if (beside !== "mechanism") {
         const { pinned_queries, pinned_keys } = state;
@@ -253,7 +255,9 @@ class Frame {
       this.#model.change(beside === "mechanism" ? change : { ...change, view: "mechanism" });
     }
     // The view that had the focus may be gone.
-    this.#root.querySelector<HTMLElement>('[data-choose][aria-pressed="true"]')?.focus({ preventScroll: true });
+    this.#root
+      .querySelector<HTMLElement>('[data-choose][aria-pressed="true"]')
+      ?.focus({ preventScroll: true });
   }
 
   #tellStatus(): void {

@@ -3,7 +3,7 @@
 import type { Content } from "../content.ts";
 import { set } from "../dom.ts";
 import { TokenList } from "../token-list.ts";
-import type { Panel } from "./layout.ts";
+import type { Placed } from "./numbers.ts";
 import { LINE } from "./sheet.ts";
 
 export class KeyNames extends TokenList {
@@ -19,13 +19,18 @@ export class KeyNames extends TokenList {
     return this.units?.starts[at] ?? 0;
   }
 
-  show(content: Content | undefined, { places, left, top }: Panel & { left: number; top: number }, chosen: number): void {
+  show(content: Content | undefined, { places, left, top }: Placed, chosen: number): void {
     const { labels, exact, special } = content?.keys ?? { labels: [], exact: new Map(), special: [] };
     const shown = places.map(({ key }) => key);
     const starts = Uint32Array.from([...shown, labels.length]);
     if (String(starts) !== String(this.units?.starts) || labels[0] !== this.units?.labels[0]) {
       const apart = shown.flatMap((key, at) => ((special as readonly number[]).includes(key) ? [at] : []));
-      const units = { count: shown.length, labels: shown.map((key) => labels[key] ?? ""), special: apart, starts };
+      const units = {
+        count: shown.length,
+        labels: shown.map((key) => labels[key] ?? ""),
+        special: apart,
+        starts,
+      };
       this.setUnits(units, (at) => exact.get(shown[at] as number) ?? units.labels[at] ?? "");
       this.keep(units, shown.keys());
     }

@@ -4,7 +4,7 @@ import { fitting } from "../export/compose.ts";
 import { headColour } from "../scale/palette.ts";
 import type { Theme } from "../theme.ts";
 import { layoutKeys } from "./row.ts";
-import { GAP, LINE, largest, number, plus, SIZE, Sheet, type Step } from "./sheet.ts";
+import { GAP, LINE, largest, number, plus, Sheet, SIZE, type Step } from "./sheet.ts";
 import { n, type Row, type Steps, termsOf, type Vector } from "./steps.ts";
 
 export interface Depicted {
@@ -124,7 +124,12 @@ function layoutScore(
     strip("tanh × v", products, largest(products), (at) => `${number(n(bent, at))} × ${number(n(v, at))}`);
   } else if (products.length > 0) {
     sheet.step("products", "Each number of the query is multiplied with the one of the key below it.");
-    strip("products", products, largest(products), (at) => `${number(n(left, at))} × ${number(n(right, at))}`);
+    strip(
+      "products",
+      products,
+      largest(products),
+      (at) => `${number(n(left, at))} × ${number(n(right, at))}`,
+    );
   }
 }
 
@@ -166,14 +171,25 @@ function layoutChain(
   if (scale !== 1 || mechanism === "scaled_dot_product") {
     then(`× ${number(scale)}`, n(row.scaled, key), `× ${number(scale)} (scale)`);
   }
-  if (softcap !== null) logit = link(`softcap ${number(softcap)} →`, n(row.capped, key), `${number(softcap)} × tanh(${number(logit)} ÷ ${number(softcap)})`);
+  if (softcap !== null)
+    logit = link(
+      `softcap ${number(softcap)} →`,
+      n(row.capped, key),
+      `${number(softcap)} × tanh(${number(logit)} ÷ ${number(softcap)})`,
+    );
   if (bias) then(plus(n(bias, key)), logit + n(bias, key), `${plus(n(bias, key))} (bias)`);
-  if (temperature !== 1) then(`÷ ${number(temperature)}`, logit / temperature, `÷ ${number(temperature)} (temperature)`);
-  sheet.step("score", `The products add up to the score, ${number(score)}${logit === score ? "" : `; it becomes the logit ${number(logit)}`}.`);
+  if (temperature !== 1)
+    then(`÷ ${number(temperature)}`, logit / temperature, `÷ ${number(temperature)} (temperature)`);
+  sheet.step(
+    "score",
+    `The products add up to the score, ${number(score)}${logit === score ? "" : `; it becomes the logit ${number(logit)}`}.`,
+  );
   const masked = Array.from(row.masked).filter((z) => z === -Infinity).length;
   sheet.step(
     "mask",
-    masked ? `Masks set ${masked} of ${scores.length} logits to −∞.` : "Every key may be attended to: nothing is masked.",
+    masked
+      ? `Masks set ${masked} of ${scores.length} logits to −∞.`
+      : "Every key may be attended to: nothing is masked.",
   );
   const mask = row.forbids(key);
   if (mask) link("masked →", -Infinity, `masked (${mask})`);

@@ -24,15 +24,19 @@ export function layoutKeys(
   const beside = steps.value(key) !== undefined && width >= BESIDE;
   const table = (width - names) * (beside ? 0.55 : 1);
   const column = table / 3;
+  /** Bars stand below their numbers. */
+  const narrow = column < 92;
   const top = sheet.y;
   const places: Place[] = [];
 
   /** A number and its bar from one share of the column to another. */
   const bar = (at: number, value: number, says: string, start = 0, end = 0, colour = accent) => {
     const x = names + at * column;
-    const room = column - DIGITS - 14;
+    const [before, top, high] = narrow ? [0, 18, 2] : [DIGITS, 5, LINE - 10];
+    const room = column - before - 14;
     sheet.write(x + DIGITS - 5, sheet.y + 15, number(value), { align: "right" });
-    if (end > start) sheet.box(x + DIGITS + start * room, sheet.y + 5, Math.max(1, (end - start) * room), LINE - 10, colour);
+    if (end > start)
+      sheet.box(x + before + start * room, sheet.y + top, Math.max(1, (end - start) * room), high, colour);
     sheet.cells.at(-1)?.push({ x, y: sheet.y, width: column - 8, height: LINE, index: -1, value, says });
   };
   const heading = (at: number, text: string) => sheet.quiet(names + at * column, top + 12, text, column - 6);
@@ -40,7 +44,10 @@ export function layoutKeys(
   sheet.quiet(0, top + 12, "key", names);
   sheet.step("mask");
   heading(0, "logit");
-  sheet.step("softmax", `exp makes every logit positive; each weight is its share of their sum, ${number(total)}.`);
+  sheet.step(
+    "softmax",
+    `exp makes every logit positive; each weight is its share of their sum, ${number(total)}.`,
+  );
   heading(1, column < 120 ? "exp" : `exp(logit ${plus(-peak)})`);
   heading(2, "weight");
   sheet.y += LINE;
@@ -56,7 +63,9 @@ export function layoutKeys(
     places.push({ key: k, x: 0, y: sheet.y, width: names - 6 });
     sheet.cells.push([]);
     const ends = [-low / span, mask ? -low / span : (logit - low) / span];
-    const origin = mask ? `masked (${mask})` : `the logit of ${keys[k]}, from its score ${number(n(steps.scores, k))}`;
+    const origin = mask
+      ? `masked (${mask})`
+      : `the logit of ${keys[k]}, from its score ${number(n(steps.scores, k))}`;
     bar(0, logit, origin, Math.min(...ends), Math.max(...ends), sheet.signed(logit < 0 ? -0.55 : 0.55));
     sheet.step("softmax");
     const e = n(exps, k);
@@ -97,9 +106,14 @@ function layoutValues(
 ): void {
   const { length = 0 } = steps.value(key) ?? [];
   if (length === 0) return;
-  sheet.step("output", `Each value, ${length} numbers, counts as its key's weight says; their sum is the output.`);
+  sheet.step(
+    "output",
+    `Each value, ${length} numbers, counts as its key's weight says; their sum is the output.`,
+  );
   const output = outputOf(steps, weights) ?? (whatIf ? undefined : steps.output);
-  const parts = shown.map((k) => over(length, (at) => n(weights, k) && n(weights, k) * n(steps.value(k) ?? [], at)));
+  const parts = shown.map((k) =>
+    over(length, (at) => n(weights, k) && n(weights, k) * n(steps.value(k) ?? [], at)),
+  );
   const most = largest(output ?? [], ...parts);
   sheet.quiet(beside ? left : 0, sheet.y + 12, "weight × value", right);
   sheet.y += LINE;
@@ -112,7 +126,11 @@ function layoutValues(
   };
   shown.forEach((k, at) => {
     const value = steps.value(k) ?? [];
-    strip(keys[k] ?? "", parts[at] as Vector, (i) => `${number(n(weights, k))} × ${number(n(value, i))} (weight × value)`);
+    strip(
+      keys[k] ?? "",
+      parts[at] as Vector,
+      (i) => `${number(n(weights, k))} × ${number(n(value, i))} (weight × value)`,
+    );
   });
   const rest = keys.length - shown.length;
   if (!output) {

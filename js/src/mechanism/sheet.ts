@@ -135,9 +135,10 @@ export class Sheet {
       const share = most > 0 && Math.abs(value) < Infinity ? value / most : Math.sign(value) || 0;
       // Cells that end between pixels must not let the ground through.
       this.box(left, top, each + 0.3, high, this.signed(share));
-      if (each >= ROOMY && high >= 14) {
+      const text = number(value);
+      if (each >= ROOMY && each >= text.length * 6.4 && high >= 14) {
         const colour = Math.abs(share) > 0.5 ? this.ink.surface : this.ink.text;
-        this.write(left + each / 2, top + high / 2 + 4, number(value), { align: "center", size: 11, colour });
+        this.write(left + each / 2, top + high / 2 + 4, text, { align: "center", size: 11, colour });
       }
       return { x: left, y: top, width: each, height: high, index, value, says: says(index) };
     });

@@ -4,7 +4,7 @@ import type { Content } from "../content.ts";
 import { shownHeads } from "../lines/picture.ts";
 import type { Model } from "../model.ts";
 import type { Side, Store } from "../store.ts";
-import { n, recompute, type Row, type Steps, stepsOf } from "./steps.ts";
+import { n, type Row, recompute, type Steps, stepsOf } from "./steps.ts";
 import type { Trial } from "./trial.ts";
 
 export interface Shown {
@@ -60,25 +60,32 @@ export class Sight {
     const query = state.pinned_queries.find((at) => at < queries) ?? firstPlain(content);
     const pinned = state.pinned_keys.find((at) => at < count);
     const whole = content.mechanism === "whole";
-    const fields = whole ? { layer, head } : { layer, head, query, keys: pinned === undefined ? [] : [pinned] };
+    const fields = whole
+      ? { layer, head }
+      : { layer, head, query, keys: pinned === undefined ? [] : [pinned] };
     // A row that is here may hold the vectors of other keys too.
     const held = slices.held("mechanism");
     const serves =
       held?.fields.layer === layer &&
       held.fields.head === head &&
-      (whole || (held.fields.query === query && [pinned].every((key) => key === undefined || (held.fields.keys as number[]).includes(key))));
+      (whole ||
+        (held.fields.query === query &&
+          [pinned].every((key) => key === undefined || (held.fields.keys as number[]).includes(key))));
     if (!serves) slices.want("mechanism", "mechanism", fields, { hold: true });
     const reply = serves ? held : slices.get("mechanism", fields);
     if (!reply) return slices.failure("mechanism");
     const panels = stepsOf(reply, query, count);
-    if (queries === count) panels.forEach((steps) => trial.offer(steps, query));
+    if (queries === count) for (const steps of panels) trial.offer(steps, query);
     const rows = panels.map((steps) => {
       const as = { scale: 1, temperature: 1, masks: steps.on };
       return { steps, row: recompute(steps, trial.of(steps)), own: recompute(steps, as).weights };
     });
-    const strength = Float64Array.from({ length: count }, (_, k) => Math.max(...rows.map(({ own }) => n(own, k) || 0)));
+    const strength = Float64Array.from({ length: count }, (_, k) =>
+      Math.max(...rows.map(({ own }) => n(own, k) || 0)),
+    );
     const strongest = [...strength.keys()].sort((a, b) => n(strength, b) - n(strength, a));
-    const key = pinned ?? strongest[0] ?? 0;
+    const own = rows[0]?.own ?? [];
+    const key = pinned ?? strongest.reduce((best, k) => (n(own, k) > n(own, best) ? k : best), 0);
     const places = reply.fields.keys as readonly number[] | undefined;
     const here = places ? strongest.filter((k) => places.includes(k)) : strongest;
     const first = here.slice(0, this.#lines);
@@ -88,4 +95,7 @@ export class Sight {
 }
 
 const firstPlain = ({ queries: { labels, special } }: Content): number =>
-  Math.max(0, labels.findIndex((_, at) => !special.includes(at)));
+  Math.max(
+    0,
+    labels.findIndex((_, at) => !special.includes(at)),
+  );

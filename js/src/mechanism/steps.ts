@@ -144,7 +144,8 @@ export function outputOf({ value }: Steps, weights: Vector): Float64Array | unde
     if (!vector) return undefined;
     output ??= new Float64Array(vector.length);
     // What has no weight adds nothing, whatever it holds.
-    if (weight !== 0) for (let i = 0; i < output.length; i++) output[i] = n(output, i) + weight * n(vector, i);
+    if (weight !== 0)
+      for (let i = 0; i < output.length; i++) output[i] = n(output, i) + weight * n(vector, i);
   }
   return output;
 }

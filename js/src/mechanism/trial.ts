@@ -15,7 +15,11 @@ export class Trial {
   readonly #sliders: Record<"scale" | "temperature", HTMLInputElement>;
   readonly #texts = { scale: h("output"), temperature: h("output") };
   readonly #masks = h("span", { class: "group" });
-  readonly #reset = h("button", { type: "button", class: "what-if", title: "back to the model's numbers" }, "what-if · reset");
+  readonly #reset = h(
+    "button",
+    { type: "button", class: "what-if", title: "back to the model's numbers" },
+    "what-if · reset",
+  );
   /** Masks that are not as the map has them. */
   readonly #flipped = new Set<string>();
 
@@ -23,7 +27,14 @@ export class Trial {
     this.#changed = changed;
     this.#signal = signal;
     const slider = (name: string) => {
-      const element = h("input", { type: "range", min: -RANGE, max: RANGE, step: 0.1, value: 0, "aria-label": name });
+      const element = h("input", {
+        type: "range",
+        min: -RANGE,
+        max: RANGE,
+        step: 0.1,
+        value: 0,
+        "aria-label": name,
+      });
       on(element, "input", changed, signal);
       return element;
     };
@@ -61,7 +72,9 @@ export class Trial {
 
   /** A square map may be seen as if it were causal. */
   offer({ masks, scores }: Steps, query: number): void {
-    (masks as Record<string, ArrayLike<number>>).causal ??= Uint8Array.from(scores, (_, key) => Number(key <= query));
+    (masks as Record<string, ArrayLike<number>>).causal ??= Uint8Array.from(scores, (_, key) =>
+      Number(key <= query),
+    );
   }
 
   of({ masks, on: own }: Steps): WhatIf {
