@@ -10,6 +10,8 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .cost import Cost as Cost
+from .cost import cost as cost
 from .images import read_image as read_image
 from .mechanisms import Trace as Trace
 from .mechanisms import additive_attention as additive_attention

@@ -62,6 +62,7 @@ class QKSource:
 
     Attributes:
         value: The values, or None.
+        head_dim: D, the size of a query.
 
     Raises:
         TypeError: If something is of a wrong type.
@@ -88,6 +89,7 @@ class QKSource:
         self.value = None if value is None else Vectors(value, "value", "K")
         check_fit(self._query, self._key, self.value)
         layers, heads, queries, depth = self._query.shape
+        self.head_dim = depth
         self.shape: Shape = (layers, heads, queries, self._key.shape[2])
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._rules = rules_for(
