@@ -70,7 +70,7 @@ def test_bytes_are_a_snapshot() -> None:
         ([0.5], "u1", "whole numbers to travel as u1; got 0.5"),
         ([1.0, np.nan], "u2", "whole numbers to travel as u2; got nan"),
         ([np.inf], "u4", "within 0 and 4294967295 to travel as u4; got inf to inf"),
-        ([1.0], "f8", "dtype must be one of f2, f4, u1, u2, u4; got 'f8'"),
+        ([1.0], "i8", "dtype must be one of f2, f4, f8, u1, u2, u4; got 'i8'"),
     ],
 )
 def test_refuses_what_has_no_place(values: list[float], dtype: str, message: str) -> None:

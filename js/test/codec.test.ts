@@ -101,7 +101,7 @@ describe("decode", () => {
       new RangeError("shape (2, 3) of f4 needs 24 bytes; got 20"),
     );
     expect(() => decode({ dtype: "i8", shape: [1], data: new ArrayBuffer(8) })).toThrow(
-      new TypeError("dtype must be one of f2, f4, u1, u2, u4; got f8"),
+      new TypeError("dtype must be one of f2, f4, f8, u1, u2, u4; got i8"),
     );
     expect(() => decode({ dtype: "u1", shape: [-1], data: new ArrayBuffer(0) })).toThrow(
       new RangeError("shape must be whole numbers of at least 0; got (-1)"),

@@ -134,7 +134,7 @@ function layoutValues(
   });
   const rest = keys.length - shown.length;
   if (!output) {
-    sheet.quiet(left, sheet.y + 14, "an output needs all values, which are not here", right - left);
+    sheet.quiet(left, sheet.y + 14, "an output needs all values", right - left);
     sheet.y += LINE;
     return;
   }
