@@ -41,9 +41,10 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     Args:
         maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
-        view: ``"lines"``, ``"matrix"``, ``"heads"`` or ``"overlay"``. None takes what suits the
-            first map: the overlay where it has an image, else lines, or the matrix above 2,048
-            tokens on either side. The overlay merges heads by their mean unless ``combine`` says
+        view: ``"lines"``, ``"matrix"``, ``"heads"``, ``"overlay"`` or ``"mechanism"``. None takes
+            what suits the first map: the overlay where it has an image, the mechanism where it
+            holds several, else lines, or the matrix above 2,048 tokens on either side. The
+            overlay merges heads by their mean unless ``combine`` says
             otherwise.
         **state: any other trait of :class:`WidgetState`; also ``layout`` of ipywidgets.
 

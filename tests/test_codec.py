@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from attn_widget.codec import pack, unpack, wire_dtype
 from wire import make
 
-DTYPES = {"f2": np.float16, "f4": np.float32, "u1": np.uint8, "u2": np.uint16, "u4": np.uint32}
+DTYPES = {
+    "f2": np.float16,
+    "f4": np.float32,
+    "f8": np.float64,
+    "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+}
 
 
 @pytest.mark.parametrize("name", sorted(make.arrays()))
@@ -31,7 +38,7 @@ def test_packs_any_shape_layout_and_byte_order(name: str) -> None:
 
 @given(
     values=hnp.arrays(
-        st.sampled_from([np.float16, np.float32, np.uint8, np.uint16, np.uint32]),
+        st.sampled_from([np.float16, np.float32, np.float64, np.uint8, np.uint16, np.uint32]),
         hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4),
     ),
     big_endian=st.booleans(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -115,33 +115,37 @@ def _arrays(rows: list[Panels], *, alone: bool) -> dict[str, Packed]:
     packed: dict[str, Packed] = {}
     for panel, first in enumerate(rows[0]):
         own = [panels[panel] for panels in rows]
-
-        def stack(read: Callable[[mechanisms.Steps], Any], own: list[Any] = own) -> Any:
-            return None if read(own[0]) is None else _alike(np.stack([read(one) for one in own]))
-
         parts = {
-            "query": stack(lambda steps: steps.query),
-            "projected_query": stack(lambda steps: steps.projected_query),
+            "query": _stacked([steps.query for steps in own]),
+            "projected_query": _stacked([steps.projected_query for steps in own]),
             "key": first.key,
             # Keys are what they are projected to.
             "projected_key": None if first.mechanism == "general" else first.projected_key,
             "value": first.value,
-            "v": None if first.v is None else first.v[None],
-            "bias": stack(lambda steps: steps.bias),
-            "locality": stack(lambda steps: steps.locality),
-            "sink": stack(
-                lambda steps: None if steps.sink is None else np.array([steps.sink], np.float64)
-            ),
-            "scores": first.scores[None] if alone else None,
-            "output": first.output[None] if alone and first.output is not None else None,
+            "v": _stacked([first.v]),
+            "bias": _stacked([steps.bias for steps in own]),
+            "locality": _stacked([steps.locality for steps in own]),
+            "sink": _stacked([_numbers(steps.sink) for steps in own]),
+            "scores": _stacked([first.scores]) if alone else None,
+            "output": _stacked([first.output]) if alone else None,
         }
         for name, values in parts.items():
             if values is not None:
                 packed[f"{panel} {name}"] = pack(values, _dtype(values))
         for name in first.masks:
-            masks = stack(lambda steps, name=name: steps.masks[name])
+            masks = _alike(np.stack([steps.masks[name] for steps in own]))
             packed[f"{panel} {name}"] = pack(masks, "u1")
     return packed
+
+
+def _numbers(value: float | None) -> NDArray[np.float64] | None:
+    return None if value is None else np.array([value], np.float64)
+
+
+def _stacked(parts: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    """Return vectors of some queries below each other; None where there are none."""
+    there = [part for part in parts if part is not None]
+    return _alike(np.stack(there)) if there else None
 
 
 def _alike(values: NDArray[Any]) -> NDArray[Any]:

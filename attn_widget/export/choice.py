@@ -69,7 +69,8 @@ def embed(maps: Maps, state: State, held: Mapping[str, Any], memory: Memory, roo
     for number, entry in enumerate(page.maps):
         count = entry.attention.shape[0]
         first = min(int(state["layer"]), count - 1)
-        near = sorted(range(count), key=lambda layer, first=first: abs(layer - first))
+        near = [first, *(at for by in range(1, count) for at in (first + by, first - by))]
+        near = [layer for layer in near if 0 <= layer < count]
         add_mechanisms(page, entry, near, state, memory if number == 0 else Memory())
     return page
 

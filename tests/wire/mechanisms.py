@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import attn_widget as aw
 from attn_widget.answers import reply
-from attn_widget.codec import unpack
+from attn_widget.codec import Packed, unpack
 from attn_widget.mechanisms import Steps, panels_of, recompute
 from attn_widget.protocol import VERSION
 
@@ -35,7 +35,7 @@ def answered(attention: aw.Attention, request: Case) -> tuple[Case, dict[str, ND
     described = content.pop("arrays")
     assert content["ok"]
     arrays = {
-        name: unpack({**one, "data": data})
+        name: unpack(Packed(dtype=one["dtype"], shape=one["shape"], data=data))
         for (name, one), data in zip(described.items(), buffers, strict=True)
     }
     return {name: content[name] for name in content if name not in ("v", "id", "ok")}, arrays
