@@ -6,7 +6,7 @@ export type Shape = readonly [layers: number, heads: number, queries: number, ke
 
 export interface ShownAxis {
   readonly labels: readonly string[];
-  readonly parts: readonly { readonly image: string | null }[];
+  readonly parts: readonly unknown[];
   readonly words: unknown;
 }
 
@@ -33,7 +33,7 @@ export function fitted(state: Fields, { shape, kind, mechanism, queries: axis, k
   const lacks = (view: unknown) =>
     (view === "overlay" && parts.length === 0) || (view === "mechanism" && !mechanism);
   const without = Math.max(queries, keys) > MATRIX_ABOVE ? "matrix" : "lines";
-  const suiting = parts.some(({ image }) => image !== null) ? "overlay" : without;
+  const suiting = parts.some((part) => (part as { image?: unknown }).image) ? "overlay" : without;
   const view = lacks(state.view) ? suiting : state.view;
   const beside = lacks(state.beside) ? null : state.beside;
   return {

@@ -33,6 +33,7 @@ export class KeyNames extends TokenList {
       };
       this.setUnits(units, (at) => exact.get(shown[at] as number) ?? units.labels[at] ?? "");
       this.keep(units, shown.keys());
+      this.reach(shown.indexOf(chosen), false);
     }
     places.forEach(({ key, x, y, width }, at) => {
       const token = this.tokens.get(at) as HTMLElement;

@@ -18,10 +18,16 @@ export interface Placed extends Panel {
 export class Numbers {
   readonly #canvas = h("canvas", { "aria-hidden": "true" });
   readonly #frames = h("canvas", { "aria-hidden": "true" });
-  readonly #cursor = h("div", { role: "gridcell", id: "mechanism-cursor" });
+  readonly #cursor = h("div", { role: "option", id: "mechanism-cursor", "aria-selected": "true" });
   readonly element = h(
     "div",
-    { class: "numbers", role: "grid", tabindex: 0, "aria-activedescendant": this.#cursor.id },
+    {
+      class: "numbers",
+      role: "listbox",
+      tabindex: 0,
+      "aria-label": "numbers",
+      "aria-activedescendant": this.#cursor.id,
+    },
     this.#canvas,
     this.#frames,
     this.#cursor,
