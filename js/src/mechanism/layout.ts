@@ -147,7 +147,7 @@ function layoutChain(
   sheet.cells.push([]);
   const link = (operation: string, value: number, says: string, colour = sheet.ink.text) => {
     const text = number(value);
-    const [before, wide] = [operation.length * 6.3 + 9, text.length * 7.6 + 3];
+    const [before, wide] = [operation.length * 6.6 + 9, text.length * 7.6 + 3];
     if (x > names && x + before + wide > width) {
       x = names;
       sheet.y += LINE;
