@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -383,6 +384,13 @@ class TestTrace:
         trace = aw.scaled_dot_product_attention(query, KEY)
         query[:] = 0
         np.testing.assert_array_equal(trace.query, QUERY)
+
+    def test_survives_pickling(self) -> None:
+        trace = self.make()
+        again = pickle.loads(pickle.dumps(trace))
+        np.testing.assert_array_equal(again.weights, trace.weights)
+        grad = np.ones((1, 2))
+        np.testing.assert_array_equal(again.gradients(grad).v, trace.gradients(grad).v)
 
     def test_map(self) -> None:
         trace = self.make(name="bahdanau")

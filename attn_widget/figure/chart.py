@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,15 +41,18 @@ _TEXT: Final = 12 * _POINT
 _SMALL: Final = 11 * _POINT
 
 
+Style: TypeAlias = Literal["line", "dashed", "dots"]
+
+
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart, with its name at the right end."""
+    """A line of a chart, or its points; with its name at the right end, unless that is empty."""
 
     name: str
     lengths: NDArray[np.float64]
     values: NDArray[np.float64]
     colour: Colour
-    dashed: bool = False
+    style: Style = "line"
 
 
 @dataclass(frozen=True)
@@ -138,32 +141,36 @@ def prepare(
     ax.spines["bottom"].set_bounds(start, high)
 
 
-def draw_curves(ax: Axes, curves: Sequence[Curve], labels: Sequence[str]) -> None:
-    """Draw curves, with labels at their right ends, moved apart where they would overlap.
+def draw_curves(ax: Axes, curves: Sequence[Curve], theme: Theme) -> None:
+    """Draw curves, with names at their right ends, moved apart where they would overlap.
 
     Args:
         ax: the axes, prepared.
         curves: what to draw.
-        labels: one a curve; empty for none.
+        theme: the colours.
     """
     for curve in curves:
+        dots = curve.style == "dots"
         ax.plot(
             curve.lengths,
             curve.values,
             color=curve.colour,
             linewidth=1.8,
-            linestyle=(0, (3, 2)) if curve.dashed else "-",
-            marker="",
-            zorder=3,
+            linestyle={"line": "-", "dashed": (0, (3, 2)), "dots": "none"}[curve.style],
+            marker="o" if dots else "",
+            markersize=5.5,
+            markeredgecolor=theme.surface,
+            markeredgewidth=0.8,
+            zorder=4 if dots else 3,
         )
-    named = [(curve, label) for curve, label in zip(curves, labels, strict=True) if label]
+    named = [curve for curve in curves if curve.name]
     low, high = (math.log(limit) for limit in ax.get_ylim())
     scale = pixels(ax)[1] / (high - low)
-    wanted = [scale * (math.log(curve.values[-1]) - low) for curve, _ in named]
-    sizes = [_LINE * (label.count("\n") + 1) for _, label in named]
-    for (curve, label), at, middle in zip(named, wanted, spread_labels(wanted, sizes), strict=True):
+    wanted = [scale * (math.log(curve.values[-1]) - low) for curve in named]
+    sizes = [_LINE * (curve.name.count("\n") + 1) for curve in named]
+    for curve, at, middle in zip(named, wanted, spread_labels(wanted, sizes), strict=True):
         ax.annotate(
-            label,
+            curve.name,
             (float(curve.lengths[-1]), float(curve.values[-1])),
             xytext=(7 * _POINT, (middle - at) * _POINT),
             textcoords="offset points",

@@ -6,6 +6,7 @@ Imports Matplotlib, so it is itself imported only when something is drawn.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,9 +15,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..cost import Cost
-from ..measuring import Measured, flops_of
+from ..measuring import Fit, Measured, flops_of
 from ..units import in_units
-from .chart import WIDTH, Curve, Mark, draw_curves, draw_mark, left_end, prepare, root_of, sheet
+from .chart import (
+    WIDTH,
+    Curve,
+    Mark,
+    Style,
+    draw_curves,
+    draw_mark,
+    left_end,
+    prepare,
+    root_of,
+    sheet,
+)
 from .palette import Colour, Theme, theme_of
 
 QUANTITIES: Final = {
@@ -75,7 +87,7 @@ def _draw_cost(ax: Axes, cost: Cost, chart: str, theme: Theme) -> None:
         for place, (name, field) in enumerate(names.items())
     ]
     prepare(ax, (low, high), curves, theme, f"{title} of one layer", unit, marks)
-    draw_curves(ax, curves, list(names))
+    draw_curves(ax, curves, theme)
     for mark in marks:
         draw_mark(ax, mark, theme)
 
@@ -97,42 +109,32 @@ def _marks(one: Cost, chart: str, name: str, unit: str) -> list[Mark]:
 
 
 def _draw_measured(ax: Axes, measured: Measured, theme: Theme) -> None:
-    curves, labels = [], []
-    longest = max((point.length for point in measured.points), default=0)
+    curves = []
+    longest = max((point.length for point in measured.points), default=2)
+    shortest = min((point.length for point in measured.points), default=1)
     for place, fit in enumerate(measured.fits):
         points = [point for point in measured.points if point.method == fit.method]
-        last = max(point.length for point in points)
-        first = min(point.length for point in points)
-        for start, stop in ((first, last), (last, longest)):
-            if start < stop or start == first:
-                lengths = np.unique(np.geomspace(start, stop, 40).round())
-                seconds = [
-                    fit.seconds(flops_of(fit.method, measured.cost.at(int(n)))) for n in lengths
-                ]
-                curve = Curve(
-                    fit.method, lengths, np.asarray(seconds), _hue(theme, place), start == last
-                )
-                curves.append(curve)
-                labels.append("")
+        lengths = np.asarray([point.length for point in points], dtype=np.float64)
+        seconds = np.asarray([point.seconds for point in points])
+        hue, last = _hue(theme, place), lengths.max()
+        spans = [_fitted(measured, fit, lengths.min(), last, hue, "line")]
+        if last < longest:
+            spans.append(_fitted(measured, fit, last, longest, hue, "dashed"))
         rate = "" if math.isinf(fit.rate) else f" +\n{in_units(fit.rate, 'FLOP/s')}"
-        labels[-1] = f"{fit.method}\n{in_units(fit.overhead, 's')}{rate}"
-    starts = [float(curve.lengths[0]) for curve in curves]
-    span = (min(starts, default=1.0) / 1.1, float(max(longest, 2)))
+        spans[-1] = replace(spans[-1], name=f"{fit.method}\n{in_units(fit.overhead, 's')}{rate}")
+        curves += [*spans, Curve("", lengths, seconds, hue, "dots")]
+    span = (shortest / 1.1, max(longest, 2 * shortest))
     prepare(ax, span, curves, theme, f"Seconds for one layer, {measured.library}", "s")
-    for place, fit in enumerate(measured.fits):
-        points = [point for point in measured.points if point.method == fit.method]
-        ax.plot(
-            [point.length for point in points],
-            [point.seconds for point in points],
-            linestyle="none",
-            marker="o",
-            markersize=5.5,
-            color=_hue(theme, place),
-            markeredgecolor=theme.surface,
-            markeredgewidth=0.8,
-            zorder=4,
-        )
-    draw_curves(ax, curves, labels)
+    draw_curves(ax, curves, theme)
+
+
+def _fitted(
+    measured: Measured, fit: Fit, first: float, last: float, colour: Colour, style: Style
+) -> Curve:
+    """Return the fit between two lengths, without a name."""
+    lengths = np.unique(np.geomspace(first, last, 40).round())
+    seconds = [fit.seconds(flops_of(fit.method, measured.cost.at(int(n)))) for n in lengths]
+    return Curve("", lengths, np.asarray(seconds), colour, style)
 
 
 def _values(cost: Cost, lengths: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -54,22 +55,14 @@ class Scored:
 
 def score_dot(mechanism: Mechanism, query: Floats, key: Floats) -> Scored:
     """Return ``query · key``, of (L, H, Q, D) and (L, Hkv, K, D)."""
-
-    def gradients(grad: Floats) -> Gradients:
-        of_query, of_key = _product_gradients(grad, query, key)
-        return {"query": of_query, "key": of_key}
-
+    gradients = partial(_dot_gradients, query, key)
     return Scored(mechanism, query, key, _products(query, key), gradients)
 
 
 def score_general(query: Floats, key: Floats, w: Floats) -> Scored:
     """Return ``(query @ w) · key``, of (L, H, Q, Dq), (L, Hkv, K, Dk) and (Dq, Dk)."""
     projected = query @ w
-
-    def gradients(grad: Floats) -> Gradients:
-        of_projected, of_key = _product_gradients(grad, projected, key)
-        return {"query": of_projected @ w.T, "key": of_key, "w": _outer(query, of_projected)}
-
+    gradients = partial(_general_gradients, query, key, w)
     scores = _products(projected, key)
     return Scored("general", query, key, scores, gradients, projected, key)
 
@@ -85,17 +78,7 @@ def score_additive(query: Floats, key: Floats, w_query: Floats, w_key: Floats, v
         v: (A,).
     """
     projected_query, projected_key = query @ w_query, key @ w_key
-
-    def gradients(grad: Floats) -> Gradients:
-        of_query, of_key, of_v = _tanh_gradients(grad, projected_query, projected_key, v)
-        return {
-            "query": of_query @ w_query.T,
-            "key": of_key @ w_key.T,
-            "w_query": _outer(query, of_query),
-            "w_key": _outer(key, of_key),
-            "v": of_v,
-        }
-
+    gradients = partial(_additive_gradients, query, key, w_query, w_key, v)
     scores = _tanh_scores(projected_query, projected_key, v)
     return Scored("additive", query, key, scores, gradients, projected_query, projected_key, v)
 
@@ -111,13 +94,42 @@ def score_concat(query: Floats, key: Floats, w: Floats, v: Floats) -> Scored:
     """
     size = query.shape[3]
     additive = score_additive(query, key, w[:size], w[size:], v)
-
-    def gradients(grad: Floats) -> Gradients:
-        found = additive.gradients(grad)
-        found["w"] = np.concatenate([found.pop("w_query"), found.pop("w_key")])
-        return found
-
+    gradients = partial(_concat_gradients, query, key, w, v)
     return replace(additive, mechanism="concat", gradients=gradients)
+
+
+def _dot_gradients(query: Floats, key: Floats, grad: Floats) -> Gradients:
+    of_key = np.swapaxes(grad, 2, 3) @ query
+    return {
+        "query": grad @ spread(key, grad.shape[1]),
+        "key": gathered(of_key, key.shape[1]),
+    }
+
+
+def _general_gradients(query: Floats, key: Floats, w: Floats, grad: Floats) -> Gradients:
+    found = _dot_gradients(query @ w, key, grad)
+    of_projected = found["query"]
+    return {**found, "query": of_projected @ w.T, "w": _outer(query, of_projected)}
+
+
+def _additive_gradients(
+    query: Floats, key: Floats, w_query: Floats, w_key: Floats, v: Floats, grad: Floats
+) -> Gradients:
+    of_query, of_key, of_v = _tanh_gradients(query @ w_query, key @ w_key, v, grad)
+    return {
+        "query": of_query @ w_query.T,
+        "key": of_key @ w_key.T,
+        "w_query": _outer(query, of_query),
+        "w_key": _outer(key, of_key),
+        "v": of_v,
+    }
+
+
+def _concat_gradients(query: Floats, key: Floats, w: Floats, v: Floats, grad: Floats) -> Gradients:
+    size = query.shape[3]
+    found = _additive_gradients(query, key, w[:size], w[size:], v, grad)
+    found["w"] = np.concatenate([found.pop("w_query"), found.pop("w_key")])
+    return found
 
 
 def _tanh_scores(query: Floats, key: Floats, v: Floats) -> Floats:
@@ -129,7 +141,7 @@ def _tanh_scores(query: Floats, key: Floats, v: Floats) -> Floats:
 
 
 def _tanh_gradients(
-    grad: Floats, query: Floats, key: Floats, v: Floats
+    query: Floats, key: Floats, v: Floats, grad: Floats
 ) -> tuple[Floats, Floats, Floats]:
     of_query, of_key, of_v = np.zeros_like(query), np.zeros_like(key), np.zeros_like(v)
     for layer, head, group, rows in _blocks(query, key):
@@ -140,11 +152,6 @@ def _tanh_gradients(
         of_query[layer, head, rows] = of_sums.sum(axis=1)
         of_key[layer, group] += of_sums.sum(axis=0)
     return of_query, of_key, of_v
-
-
-def _product_gradients(grad: Floats, query: Floats, key: Floats) -> tuple[Floats, Floats]:
-    of_key = np.swapaxes(grad, 2, 3) @ query
-    return grad @ spread(key, grad.shape[1]), gathered(of_key, key.shape[1])
 
 
 def _products(query: Floats, key: Floats) -> Floats:
