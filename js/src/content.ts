@@ -15,6 +15,9 @@ export interface Axis {
   readonly words: Words | null;
 }
 
+/** The exact label of a position. */
+export const labelOf = ({ exact, labels }: Axis, at: number): string => exact.get(at) ?? labels[at] ?? "";
+
 /** (left, top, right, bottom) in pixels of the original image. */
 export type Region = readonly [left: number, top: number, right: number, bottom: number];
 
