@@ -95,7 +95,7 @@ function layoutScore(
   const strip = (name: string, values: Vector, most: number, says: (at: number) => string, whose = "") => {
     const after = name.length * 6.4 + 5;
     sheet.quiet(0, sheet.y + 14, name, names);
-    sheet.write(after, sheet.y + 14, fitting(whose, Math.max(0, names - after - 6) / SIZE));
+    sheet.write(after, sheet.y + 14, fitting(whose, Math.max(0, names - after - 14) / SIZE));
     sheet.y += sheet.strip(names, width - names, values, most, says) + GAP;
   };
   const vector = steps.key(key);

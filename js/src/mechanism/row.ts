@@ -48,7 +48,7 @@ export function layoutKeys(
     "softmax",
     `exp makes every logit positive; each weight is its share of their sum, ${number(total)}.`,
   );
-  heading(1, column < 120 ? "exp" : `exp(logit ${plus(-peak)})`);
+  heading(1, column < 120 || peak === -Infinity ? "exp" : `exp(logit ${plus(-peak)})`);
   heading(2, "weight");
   sheet.y += LINE;
 

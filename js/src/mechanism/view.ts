@@ -313,11 +313,15 @@ export class MechanismView implements View {
 
   #tell(): void {
     const { head, query, key, panels } = this.#shown ?? { panels: [] };
-    const { layer } = this.#model.state;
-    this.#around.readout(this.#sentence(), panels.length === 0);
+    const { layer, beside } = this.#model.state;
+    const { pointed } = this.#numbers;
+    // Beside another view, what is pinned there is said by that one.
+    const idle = beside !== null && !pointed && this.#step === null;
+    this.#around.readout(this.#sentence(), panels.length === 0 || idle);
     const weight = panels[0]?.row.weights[key ?? 0] ?? null;
-    const pointed = this.#numbers.pointed && head !== undefined;
-    this.#around.hovered(pointed ? { layer, head, query: query ?? null, key: key ?? null, weight } : null);
+    this.#around.hovered(
+      pointed && head !== undefined ? { layer, head, query: query ?? null, key: key ?? null, weight } : null,
+    );
   }
 
   #sentence(): Piece[] {
