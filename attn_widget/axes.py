@@ -107,6 +107,12 @@ class Axis:
         regions.flags.writeable = False
         return regions
 
+    @property
+    def first_plain(self) -> int:
+        """The first position that is not special; 0 where all are."""
+        special = set(self.special)
+        return next((at for at in range(len(self)) if at not in special), 0)
+
     @cached_property
     def special(self) -> tuple[int, ...]:
         """The positions of special tokens, ascending."""

@@ -7,11 +7,11 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-_WIRE_DTYPES: Final = {"f2": "<f2", "f4": "<f4", "u1": "|u1", "u2": "<u2", "u4": "<u4"}
+_WIRE_DTYPES: Final = {"f2": "<f2", "f4": "<f4", "f8": "<f8", "u1": "|u1", "u2": "<u2", "u4": "<u4"}
 
 
 class Packed(TypedDict):
-    """An array on the wire: ``dtype`` is one of f2, f4, u1, u2, u4; ``data`` is C-ordered."""
+    """An array on the wire: ``dtype`` is one of f2, f4, f8, u1, u2, u4; ``data`` is C-ordered."""
 
     dtype: str
     shape: list[int]
@@ -23,7 +23,7 @@ def pack(values: NDArray[Any], dtype: str) -> Packed:
 
     Args:
         values: numbers of any shape; whole ones where ``dtype`` is unsigned.
-        dtype: one of ``"f2"``, ``"f4"``, ``"u1"``, ``"u2"``, ``"u4"``.
+        dtype: one of ``"f2"``, ``"f4"``, ``"f8"``, ``"u1"``, ``"u2"``, ``"u4"``.
 
     Raises:
         TypeError: if ``values`` are no numbers.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import protocol
+from .answers.mechanism import mechanism_travels
 from .attention import Attention
 from .axes import Axis, Boxes, Tokens, word_runs
 from .codec import pack, wire_dtype
@@ -40,6 +41,7 @@ def describe(attention: Attention, revision: int, maps: list[str], steps: int) -
         "name": attention.name,
         "kind": attention.kind,
         "shape": list(attention.shape),
+        "mechanism": mechanism_travels(attention),
         "exact": wire_dtype(attention.dtype) == "f4",
         "images": {
             name: {"width": image.shape[1], "height": image.shape[0]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .account import Account
 from .attention import Attention
-from .selection import HeadsState, MatrixState, OverlayState, PictureState
+from .selection import HeadsState, MatrixState, MechanismState, OverlayState, PictureState
 from .state import WidgetState
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ def picture_state(state: WidgetState) -> PictureState:
             pattern=state.pattern,
             scale=state.scale,
             colormap=state.colormap,
+            theme=theme,
+        )
+    if state.view == "mechanism":
+        return MechanismState(
+            layer=state.layer,
+            head=next(iter(state.shown_heads), None),
+            query=state.chosen_query,
+            key=next(iter(state.pinned_keys), None),
             theme=theme,
         )
     return state.lines_state()

@@ -9,6 +9,9 @@ from typing import Final
 
 VERSION: Final = 1
 
+KINDS: Final = ("thumbnails", "region", "edges", "rows", "mechanism")
+"""What the page may ask for."""
+
 WHOLE_BYTES: Final = 2 * 1024 * 1024
 """Maps up to this size are sent whole: layer and head changes then need no kernel."""
 
@@ -29,6 +32,9 @@ IMAGES_BYTES: Final = 1_600_000
 
 FOCUS_ABOVE: Final = 200
 """With more tokens on either side, the lines view opens with hovered and pinned tokens only."""
+
+MECHANISM_BYTES: Final = 1_500_000
+"""Mechanisms of a head up to this size are sent whole: another query or key needs no kernel."""
 
 EDGES_LIMIT: Final = 20_000
 """Most lines computed one by one in the kernel; weight beyond them is pooled."""

@@ -98,7 +98,20 @@ class OverlayState:
     theme: str = "light"
 
 
-PictureState: TypeAlias = LinesState | MatrixState | HeadsState | OverlayState
+@dataclass(frozen=True)
+class MechanismState:
+    """What a mechanism view shows of a map: everything a still picture of it depends on."""
+
+    layer: int = 0
+    head: int | None = 0
+    """None shows no head."""
+    query: int = 0
+    key: int | None = None
+    """None takes the one with the most weight."""
+    theme: str = "light"
+
+
+PictureState: TypeAlias = LinesState | MatrixState | HeadsState | OverlayState | MechanismState
 """What a still picture depends on, beside the map: the state of one view."""
 
 ROWS_LIMIT: Final = 1_000_000

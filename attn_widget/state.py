@@ -10,12 +10,13 @@ import traitlets
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
+from .mechanisms.steps import SupportsPanels, has_mechanism
 from .scale import SCALES
 from .selection import LinesState
 from .slices import can_merge_words
 from .traits import Choice, Links, Name, Position, Positions, Share, Shares, Switch, Window, refuse
 
-VIEWS: Final = ("lines", "matrix", "heads", "overlay")
+VIEWS: Final = ("lines", "matrix", "heads", "overlay", "mechanism")
 POOLS: Final = ("max", "mean")
 COLORMAPS: Final = ("auto", "viridis", "cividis", "grey", "inferno")
 INTERPOLATIONS: Final = ("nearest", "bilinear")
@@ -30,11 +31,28 @@ MATRIX_ABOVE: Final = 2048
 def suiting_view(attention: Attention) -> str:
     """Return the view that suits a map.
 
-    The overlay where it knows an image; else lines, or the matrix above 2,048 tokens on a side.
+    The overlay where it knows an image, the mechanism where it holds several side by side; else
+    lines, or the matrix above 2,048 tokens on a side.
     """
+    if has_mechanism(attention.source) and isinstance(attention.source, SupportsPanels):
+        return "mechanism"
     if any(axis.has_image for axis in (attention.queries, attention.keys)):
         return "overlay"
     return "matrix" if max(attention.shape[2:]) > MATRIX_ABOVE else "lines"
+
+
+_NEEDS: Final = {
+    "overlay": "Patches and Boxes",
+    "mechanism": "a mechanism (Attention.from_qk and the functions of aw.mechanisms know it)",
+}
+"""What a map must have for some views."""
+
+
+def can_show(attention: Attention, view: str | None) -> bool:
+    """Return whether a map has what a view needs."""
+    if view == "mechanism":
+        return has_mechanism(attention.source)
+    return view != "overlay" or attention.has_places
 
 
 class WidgetState(traitlets.HasTraits):
@@ -140,11 +158,25 @@ class WidgetState(traitlets.HasTraits):
             return ()
         return tuple(sorted(self.heads)) or tuple(range(self.attention.shape[1]))
 
+    @property
+    def chosen_query(self) -> int:
+        """The query whose mechanism is shown: the first pinned one, else the first plain one."""
+        return next(iter(self.pinned_queries), self.attention.queries.first_plain)
+
     def lines_state(self) -> LinesState:
         """Return what a selection, and a still picture of the lines view, depend on.
 
-        The overlay has no filters, merges no words and asks special queries too.
+        The overlay has no filters, merges no words and asks special queries too. The mechanism
+        shows one row of one head, whole.
         """
+        theme = "light" if self.theme == "auto" else self.theme
+        if self.view == "mechanism":
+            return LinesState(
+                layer=self.layer,
+                heads=self.shown_heads[:1],
+                pinned_queries=(self.chosen_query,),
+                theme=theme,
+            )
         overlay = self.view == "overlay"
         filters = Filter(
             combine=self.combine, direction=self.direction, special=self.special, scale=self.scale
@@ -163,7 +195,7 @@ class WidgetState(traitlets.HasTraits):
             links=self.links,
             whole=self.whole,
             orientation=self.orientation,
-            theme="light" if self.theme == "auto" else self.theme,
+            theme=theme,
         )
 
     def _fit_state(self) -> None:
@@ -171,9 +203,10 @@ class WidgetState(traitlets.HasTraits):
         layers, heads, queries, keys = attention.shape
         self.step = min(self.step, len(self._maps[self.map]) - 1)
         self.layer = max(0, min(self.layer, layers - 1))
-        if not attention.has_places:
-            self.beside = None if self.beside == "overlay" else self.beside
-            self.view = suiting_view(attention) if self.view == "overlay" else self.view
+        if not can_show(attention, self.beside):
+            self.beside = None
+        if not can_show(attention, self.view):
+            self.view = suiting_view(attention)
         if self.heads:
             self.heads = tuple(head for head in self.heads if head < heads)
         self.pinned_queries = tuple(index for index in self.pinned_queries if index < queries)
@@ -212,8 +245,8 @@ class WidgetState(traitlets.HasTraits):
         return self._possible("beside", value)
 
     def _possible(self, name: str, view: str) -> str:
-        if view == "overlay" and not self.attention.has_places:
-            raise refuse(name, "another view for a map without Patches and Boxes", view)
+        if not can_show(self.attention, view):
+            raise refuse(name, f"another view for a map without {_NEEDS[view]}", view)
         return view
 
     @traitlets.validate("map")

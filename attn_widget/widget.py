@@ -41,9 +41,10 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     Args:
         maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
-        view: ``"lines"``, ``"matrix"``, ``"heads"`` or ``"overlay"``. None takes what suits the
-            first map: the overlay where it has an image, else lines, or the matrix above 2,048
-            tokens on either side. The overlay merges heads by their mean unless ``combine`` says
+        view: ``"lines"``, ``"matrix"``, ``"heads"``, ``"overlay"`` or ``"mechanism"``. None takes
+            what suits the first map: the overlay where it has an image, the mechanism where it
+            holds several, else lines, or the matrix above 2,048 tokens on either side. The
+            overlay merges heads by their mean unless ``combine`` says
             otherwise.
         **state: any other trait of :class:`WidgetState`; also ``layout`` of ipywidgets.
 
@@ -66,6 +67,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     _region = traitlets.Dict().tag(sync=True, echo_update=False)
     _edges = traitlets.Dict().tag(sync=True, echo_update=False)
     _rows = traitlets.Dict().tag(sync=True, echo_update=False)
+    _mechanism = traitlets.Dict().tag(sync=True, echo_update=False)
 
     def __init__(self, maps: Any, *, view: str | None = None, **state: Any) -> None:
         known = [*self._state_names(), "layout"]
@@ -183,7 +185,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             if new or not images:
                 self._images = images
             self._send_block(block_room(content, new))
-            self._thumbnails, self._region, self._edges, self._rows = {}, {}, {}, {}
+            for kind in protocol.KINDS:
+                self.set_trait(f"_{kind}", {})
         return self._revision
 
     def _send_block(self, room: int) -> None:
@@ -321,7 +324,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         state = {name: getattr(self, name) for name in self._state_names()}
         held = {
             kind: value
-            for kind in ("thumbnails", "region", "edges", "rows")
+            for kind in protocol.KINDS
             if self._is_sent and (value := getattr(self, f"_{kind}"))
         }
         memory = self._memory if self._is_sent else Memory()

@@ -245,10 +245,13 @@ class TestEdges:
     [
         (
             {**ROWS, "kind": "weights"},
-            "kind must be one of thumbnails, region, edges, rows; got 'we",
+            "kind must be one of thumbnails, region, edges, rows, mechanism; got 'we",
         ),
-        ({**ROWS, "kind": ["rows"]}, "kind must be one of thumbnails, region, edges, rows; got ['"),
-        ({"v": 1}, "kind must be one of thumbnails, region, edges, rows; got None"),
+        (
+            {**ROWS, "kind": ["rows"]},
+            "kind must be one of thumbnails, region, edges, rows, mechanism; got ['",
+        ),
+        ({"v": 1}, "kind must be one of thumbnails, region, edges, rows, mechanism; got None"),
         ({**ROWS, "v": 0}, "the page speaks version 0 and the kernel version 1: reload the page"),
         ({"id": "x"}, "the page speaks version None"),
         ({}, "the page speaks version None"),

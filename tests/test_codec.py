@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from attn_widget.codec import pack, unpack, wire_dtype
 from wire import make
 
-DTYPES = {"f2": np.float16, "f4": np.float32, "u1": np.uint8, "u2": np.uint16, "u4": np.uint32}
+DTYPES = {
+    "f2": np.float16,
+    "f4": np.float32,
+    "f8": np.float64,
+    "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+}
 
 
 @pytest.mark.parametrize("name", sorted(make.arrays()))
@@ -31,7 +38,7 @@ def test_packs_any_shape_layout_and_byte_order(name: str) -> None:
 
 @given(
     values=hnp.arrays(
-        st.sampled_from([np.float16, np.float32, np.uint8, np.uint16, np.uint32]),
+        st.sampled_from([np.float16, np.float32, np.float64, np.uint8, np.uint16, np.uint32]),
         hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4),
     ),
     big_endian=st.booleans(),
@@ -70,7 +77,7 @@ def test_bytes_are_a_snapshot() -> None:
         ([0.5], "u1", "whole numbers to travel as u1; got 0.5"),
         ([1.0, np.nan], "u2", "whole numbers to travel as u2; got nan"),
         ([np.inf], "u4", "within 0 and 4294967295 to travel as u4; got inf to inf"),
-        ([1.0], "f8", "dtype must be one of f2, f4, u1, u2, u4; got 'f8'"),
+        ([1.0], "i8", "dtype must be one of f2, f4, f8, u1, u2, u4; got 'i8'"),
     ],
 )
 def test_refuses_what_has_no_place(values: list[float], dtype: str, message: str) -> None:

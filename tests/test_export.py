@@ -24,7 +24,7 @@ from attn_widget.export import write_page
 from attn_widget.export.page import layers_text
 from counted import CountedArray
 
-DTYPES = {"f2": "<f2", "f4": "<f4", "u1": "u1", "u2": "<u2", "u4": "<u4"}
+DTYPES = {"f2": "<f2", "f4": "<f4", "f8": "<f8", "u1": "u1", "u2": "<u2", "u4": "<u4"}
 
 
 VIEWS = st.sampled_from(["lines", "heads"])
@@ -187,7 +187,7 @@ class TestLimit:
     def test_weights_are_rounded_where_more_of_them_fit_then(self) -> None:
         attention = random((4, 4, 64, 64))
         with pytest.warns(UserWarning, match="rounded to float16, about three digits") as said:
-            page = Read(aw.lines(attention).to_html(limit_mb=0.42))
+            page = Read(aw.lines(attention).to_html(limit_mb=0.45))
         # Old libraries warn of other things.
         assert [warning.category for warning in said].count(UserWarning) == 1
         layers = page.layers()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from attn_widget import Attention, samples
+from attn_widget.mechanisms import panels_of
 
 ROOM = Path(samples.__file__).parent
 FILES = sorted(ROOM.glob("*.npz"))
@@ -174,7 +175,7 @@ def test_files_are_small_and_hold_plain_arrays() -> None:
 
 def test_provenance_names_every_file() -> None:
     text = (ROOM / "README.md").read_text(encoding="utf-8")
-    assert len(FILES) == 8
+    assert len(FILES) == 9
     for path in FILES:
         assert f"`{path.name}`" in text
 
@@ -196,3 +197,23 @@ def test_importing_reads_no_map() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["0", "1"]
+
+
+def test_mechanisms_are_those_of_the_maps() -> None:
+    own = samples.mechanism()
+    assert own.shape == (1, 12, 16, 16)
+    assert own.queries.labels == SENTENCES[0].queries.labels
+    np.testing.assert_allclose(own[0], SENTENCES[0][3], atol=1e-3)
+    translator = samples.mechanism("translator")
+    written = TRANSLATIONS[1]
+    assert (translator.queries.labels, translator.keys.labels) == (
+        written.queries.labels,
+        written.keys.labels,
+    )
+    np.testing.assert_allclose(translator[0, 0], written[0, 0], atol=1e-3)
+    for known in (own, translator):
+        (steps,) = panels_of(known.source, 0, 0, 2, [0])
+        np.testing.assert_allclose(steps.weights, known[0, 0, 2], atol=1e-6)
+        assert steps.output is not None
+    with pytest.raises(ValueError, match="model must be one of minilm, translator; got 'bert'"):
+        samples.mechanism("bert")

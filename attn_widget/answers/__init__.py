@@ -1,4 +1,4 @@
-"""Answers to what the page asks for: thumbnails, regions, edges and rows."""
+"""Answers to what the page asks for: thumbnails, regions, edges, rows and mechanisms."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..codec import Packed
 from ..memory import Memory
 from .edges import answer_edges
 from .fields import Request, Steps
+from .mechanism import answer_mechanism
 from .region import answer_region
 from .rows import answer_rows
 from .thumbnails import answer_thumbnails
@@ -116,4 +117,5 @@ _ANSWERS: Final[dict[str, Callable[[Attention, Request, Memory], Steps]]] = {
     "region": answer_region,
     "edges": answer_edges,
     "rows": answer_rows,
+    "mechanism": answer_mechanism,
 }

@@ -17,7 +17,7 @@ from ..memory import Memory
 from ..protocol import IMAGES_BYTES, WHOLE_BYTES
 from ..slices import read_block
 from .page import Embedded, PageMap, deflate, json_bytes
-from .views import State, add_thumbnails, add_views, keep_held
+from .views import State, add_mechanisms, add_thumbnails, add_views, keep_held
 
 READ_TIMES: Final = 8
 """Layers are read until they come to so many times the room there is, in float32."""
@@ -62,8 +62,16 @@ def embed(maps: Maps, state: State, held: Mapping[str, Any], memory: Memory, roo
             add_views(page, entry, layer, {**state, "heads": heads}, own)
         if _weights_bytes(entry.attention) > WHOLE_BYTES:
             add_thumbnails(page, entry, layer, own)
+        if shown:
+            add_mechanisms(page, entry, [layer], state, own)
     for entry, layer in _neighbours(page, int(state["layer"])):
         layers.add(entry, layer)
+    for number, entry in enumerate(page.maps):
+        count = entry.attention.shape[0]
+        first = min(int(state["layer"]), count - 1)
+        near = [first, *(at for by in range(1, count) for at in (first + by, first - by))]
+        near = [layer for layer in near if 0 <= layer < count]
+        add_mechanisms(page, entry, near, state, memory if number == 0 else Memory())
     return page
 
 

@@ -20,6 +20,9 @@ from ..copies import Copy
 
 BLOB: Final = ('<script type="text/plain">', "</script>\n")
 
+EXPLAINED_ROWS: Final = 4096
+"""Queries whose mechanism is read for a page at most: more would take long."""
+
 NAME_CHARACTERS: Final = 40
 """Longer names are cut in sentences."""
 
@@ -41,6 +44,10 @@ class PageMap:
     """The layer of which there are pictures, being too large."""
     full: bool = False
     """Whether a layer had no room."""
+    explained: set[tuple[int, int]] = field(default_factory=set)
+    """Layers and heads of which the page holds how their weights come about."""
+    unexplained: bool = False
+    """Whether one of these had no room."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the map as the page reads it."""
@@ -66,7 +73,10 @@ class PageMap:
             parts.append(f"pictures of layer {self.viewed}")
         elif any(answer["kind"] == "thumbnails" for answer in self.answers):
             parts.append("thumbnails of all heads")
-        return " and ".join(parts)
+        if self.explained:
+            one = len(self.explained) == 1
+            parts.append(f"the mechanism of {len(self.explained)} head{'' if one else 's'}")
+        return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
     def missing(self) -> str:
         """Return the layers that are not in the page whole, in words; empty for none."""
@@ -86,6 +96,8 @@ class Embedded:
     images: list[dict[str, Any]] = field(default_factory=list)
     maps: list[PageMap] = field(default_factory=list)
     blobs: list[str] = field(default_factory=list)
+    reading: int = EXPLAINED_ROWS
+    """Queries whose mechanism may still be read."""
     left_out: list[str] = field(default_factory=list)
     """Maps that have no place at all."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any, Final
 
 from ..answers import Reply, reply_steps
@@ -50,6 +51,9 @@ FILTERS: Final = (
 def keep_held(page: Embedded, entry: PageMap, held: Mapping[str, Any], layer: int) -> None:
     """Take in what is on screen, where it can't be made of the layers that are there."""
     for kind, value in held.items():
+        if kind == "mechanism":
+            # What there is room for is asked for below, this first.
+            continue
         shows = value["request"].get("layer", layer)
         if layer not in entry.layers and shows == layer:
             _add(page, entry, kind, value, held=True)
@@ -116,6 +120,36 @@ def add_thumbnails(page: Embedded, entry: PageMap, layer: int, memory: Memory) -
         if _ask(page, entry, "thumbnails", {"layers": span, "size": size}, memory):
             return
         cells //= 2
+
+
+def add_mechanisms(
+    page: Embedded, entry: PageMap, layers: Iterable[int], state: State, memory: Memory
+) -> None:
+    """Take in how the weights of some layers come about, the heads shown first.
+
+    Of heads too large for it, the rows of the pinned queries, else that of the first plain one.
+    """
+    attention = entry.attention
+    travels = entry.content["mechanism"]
+    if travels is None or entry.unexplained:
+        return
+    _, count, queries, _ = attention.shape
+    heads = list(dict.fromkeys([*state["heads"], *range(count)]))
+    pinned = [query for query in state["pinned_queries"] if query < queries]
+    for layer, head in product(layers, heads if travels == "whole" else heads[:1]):
+        if (layer, head) in entry.explained:
+            continue
+        asked: list[dict[str, Any]] = [{"layer": layer, "head": head}]
+        if travels == "row":
+            keys = [[], *([key] for key in state["pinned_keys"] if key < attention.shape[3])]
+            rows = product(pinned or [attention.queries.first_plain], reversed(keys))
+            asked = [{**asked[0], "query": query, "keys": of} for query, of in rows]
+        for fields in asked:
+            page.reading -= queries if travels == "whole" else 1
+            if page.reading < 0 or not _ask(page, entry, "mechanism", fields, memory, held=True):
+                entry.unexplained = True
+                return
+            entry.explained.add((layer, head))
 
 
 def _rows(attention: Attention, layer: int, state: State) -> tuple[list[Block], list[Block]]:

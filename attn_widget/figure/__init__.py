@@ -13,6 +13,7 @@ from ..selection import (
     HeadsState,
     LinesState,
     MatrixState,
+    MechanismState,
     OverlayState,
     PictureState,
 )
@@ -149,6 +150,11 @@ def describe_picture(attention: Attention, state: PictureState) -> str:
         from .matrix_reading import answer as matrix_answer
 
         return plain(matrix_answer(read_matrix(attention, state)))
+    if isinstance(state, MechanismState):
+        from .mechanism_scene import answer as mechanism_answer
+        from .mechanism_scene import read_mechanism
+
+        return plain(mechanism_answer(read_mechanism(attention, state)))
     if isinstance(state, HeadsState):
         from .heads_scene import answer as heads_answer
         from .heads_scene import read_heads

@@ -11,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..attention import Attention
-from ..selection import HeadsState, MatrixState, OverlayState, PictureState
+from ..selection import HeadsState, MatrixState, MechanismState, OverlayState, PictureState
 from .canvas import Picture, draw_on, figure_of, png_of
 from .drawing import lines_picture
 from .heads import heads_picture
 from .matrix import matrix_picture
 from .matrix_scene import read_matrix
+from .mechanism import mechanism_picture
+from .mechanism_scene import read_mechanism
 from .overlay import overlay_picture
 from .overlay_scene import read_overlay
 from .scene import read_scene
@@ -38,6 +40,8 @@ def _picture(attention: Attention, state: PictureState) -> Picture[Any]:
         return overlay_picture(read_overlay(attention, state))
     if isinstance(state, MatrixState):
         return matrix_picture(read_matrix(attention, state))
+    if isinstance(state, MechanismState):
+        return mechanism_picture(read_mechanism(attention, state))
     if isinstance(state, HeadsState):
         return heads_picture(attention, state)
     return lines_picture(read_scene(attention, state))

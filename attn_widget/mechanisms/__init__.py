@@ -15,8 +15,10 @@ from .steps import (
     Steps,
     SupportsMechanism,
     SupportsPanels,
+    has_mechanism,
     panels_of,
     recompute,
+    strongest_keys,
 )
 from .trace import Trace
 
@@ -31,10 +33,12 @@ __all__ = [
     "Trace",
     "additive_attention",
     "alibi_slopes",
+    "has_mechanism",
     "masked_logits",
     "multiplicative_attention",
     "panels_of",
     "recompute",
     "scaled_dot_product_attention",
     "softmax",
+    "strongest_keys",
 ]

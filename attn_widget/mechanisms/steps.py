@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +161,12 @@ class SupportsPanels(Protocol):
         ...
 
 
+def has_mechanism(source: object) -> bool:
+    """Return whether a source of at least one weight tells how its weights come about."""
+    known = isinstance(source, (SupportsMechanism, SupportsPanels))
+    return known and 0 not in cast(Any, source).shape
+
+
 def panels_of(
     source: object, layer: int, head: int, query: int, keys: Sequence[int]
 ) -> tuple[Steps, ...]:
@@ -182,6 +188,18 @@ def panels_of(
     if isinstance(source, SupportsMechanism):
         return (source.steps(layer, head, query, keys),)
     return ()
+
+
+def strongest_keys(panels: Sequence[Steps], count: int) -> list[int]:
+    """Return the keys with the most weight in any of some mechanisms, the strongest first.
+
+    Args:
+        panels: one query in each mechanism.
+        count: how many keys at most.
+    """
+    strength = np.nan_to_num(np.max([steps.weights for steps in panels], axis=0))
+    order = np.argsort(-strength, kind="stable")
+    return [int(key) for key in order[:count]]
 
 
 def check_place(

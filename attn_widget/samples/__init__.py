@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..attention import Attention
 from ..axes import Tokens
+from .mechanism import mechanism
 from .stored import check_choice, check_index, joined_bytes, load
 from .vision import (
     Truth,
@@ -30,6 +31,7 @@ __all__ = [
     "captioning_truth",
     "detection",
     "detection_truth",
+    "mechanism",
     "names",
     "paragraph",
     "recognition",
@@ -58,6 +60,7 @@ def names() -> tuple[str, ...]:
         "recognition_relevance",
         "captioning",
         "detection",
+        "mechanism",
     )
 
 

@@ -9,6 +9,7 @@ export interface Packed {
 
 export type Values =
   | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>
   | Uint32Array<ArrayBuffer>;
@@ -36,7 +37,7 @@ export function toBytes(data: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Decodes an array: "f2" (float16) and "f4" become float32, "u1", "u2" and "u4" stay what they are.
+ * Decodes an array: "f2" (float16) and "f4" become float32, "f8", "u1", "u2" and "u4" stay what they are.
  *
  * The values share the bytes they came in where alignment allows it, "f2" excepted.
  *
@@ -58,7 +59,7 @@ export function decode({ dtype, shape, data }: Packed): Decoded {
   return { shape, values: view(dtype, aligned(bytes, size), count) };
 }
 
-const ITEM_SIZE: Readonly<Record<string, number>> = { f2: 2, f4: 4, u1: 1, u2: 2, u4: 4 };
+const ITEM_SIZE: Readonly<Record<string, number>> = { f2: 2, f4: 4, f8: 8, u1: 1, u2: 2, u4: 4 };
 
 function elements(shape: readonly number[]): number {
   let count = 1;
@@ -76,6 +77,7 @@ const aligned = (bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<Array
 
 function view(dtype: string, { buffer, byteOffset }: Uint8Array<ArrayBuffer>, count: number): Values {
   if (dtype === "f4") return new Float32Array(buffer, byteOffset, count);
+  if (dtype === "f8") return new Float64Array(buffer, byteOffset, count);
   if (dtype === "f2") return fromHalf(new Uint16Array(buffer, byteOffset, count));
   if (dtype === "u2") return new Uint16Array(buffer, byteOffset, count);
   if (dtype === "u4") return new Uint32Array(buffer, byteOffset, count);

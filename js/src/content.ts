@@ -15,6 +15,9 @@ export interface Axis {
   readonly words: Words | null;
 }
 
+/** The exact label of a position. */
+export const labelOf = ({ exact, labels }: Axis, at: number): string => exact.get(at) ?? labels[at] ?? "";
+
 /** (left, top, right, bottom) in pixels of the original image. */
 export type Region = readonly [left: number, top: number, right: number, bottom: number];
 
@@ -66,6 +69,8 @@ export interface Content {
   readonly kind: Kind;
   readonly layers: number;
   readonly heads: number;
+  /** How weights arise is known: of a whole head at once, or of a row at a time. */
+  readonly mechanism: "whole" | "row" | null;
   readonly images: Readonly<Record<string, ImageSize>>;
   readonly queries: Axis;
   readonly keys: Axis;
@@ -87,6 +92,7 @@ interface WireContent {
   name: string;
   kind: Kind;
   shape: [number, number, number, number];
+  mechanism?: Content["mechanism"];
   images: Record<string, ImageSize>;
   queries: WireAxis;
   keys: WireAxis | null;
@@ -110,6 +116,7 @@ export function readContent(model: Model): Content | undefined {
     kind: wire.kind,
     layers: wire.shape[0],
     heads: wire.shape[1],
+    mechanism: wire.mechanism ?? null,
     images: wire.images,
     queries,
     keys: wire.keys ? readAxis(wire.keys) : queries,

@@ -79,7 +79,7 @@ interface Found {
 
 /** Layers beyond this many bytes are inflated when they are shown. */
 const AHEAD_BYTES = 64 * 1024 * 1024;
-const KINDS: readonly unknown[] = ["thumbnails", "region", "edges", "rows"];
+const KINDS: readonly unknown[] = ["thumbnails", "region", "edges", "rows", "mechanism"];
 
 export class EmbeddedHost implements Host {
   readonly #manifest: Manifest;
@@ -207,7 +207,7 @@ export class EmbeddedHost implements Host {
     this.#first = first;
     this.#layer = state.layer;
     this.#revision = content.revision;
-    const nothing = { _thumbnails: {}, _region: {}, _edges: {}, _rows: {} };
+    const nothing = { _thumbnails: {}, _region: {}, _edges: {}, _rows: {}, _mechanism: {} };
     this.#put({ ...state, _content: content, _block: block, _images: images, ...nothing, ...traits });
   }
 

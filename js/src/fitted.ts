@@ -14,6 +14,7 @@ export interface ShownAxis {
 export interface Shown {
   readonly shape: Shape;
   readonly kind: string;
+  readonly mechanism: string | null;
   readonly queries: ShownAxis;
   readonly keys: ShownAxis | null;
 }
@@ -21,17 +22,20 @@ export interface Shown {
 /** With more tokens on either side, maps are first shown as a matrix. */
 const MATRIX_ABOVE = 2048;
 
-export function fitted(state: Fields, { shape, kind, queries: axis, keys: other }: Shown) {
+export function fitted(state: Fields, { shape, kind, mechanism, queries: axis, keys: other }: Shown) {
   const [layers, heads, queries, keys] = shape;
   const below = (positions: unknown, count: number) =>
     ((positions ?? []) as number[]).filter((position) => position < count);
   const window = state.window as readonly number[] | null;
   const [top = 0, bottom = 0, left = 0, right = 0] = window ?? [];
   const inside = window && top < queries && left < keys;
-  const hasPlaces = axis.parts.length + (other?.parts.length ?? 0) > 0;
-  const suiting = Math.max(queries, keys) > MATRIX_ABOVE ? "matrix" : "lines";
-  const view = state.view === "overlay" && !hasPlaces ? suiting : state.view;
-  const beside = state.beside === "overlay" && !hasPlaces ? null : state.beside;
+  const parts = [...axis.parts, ...(other?.parts ?? [])];
+  const lacks = (view: unknown) =>
+    (view === "overlay" && parts.length === 0) || (view === "mechanism" && !mechanism);
+  const without = Math.max(queries, keys) > MATRIX_ABOVE ? "matrix" : "lines";
+  const suiting = parts.some((part) => (part as { image?: unknown }).image) ? "overlay" : without;
+  const view = lacks(state.view) ? suiting : state.view;
+  const beside = lacks(state.beside) ? null : state.beside;
   return {
     view,
     beside: beside === view ? null : beside,

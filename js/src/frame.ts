@@ -16,7 +16,9 @@ import type { Hovered } from "./lines/telling.ts";
 import { LinesView } from "./lines/view.ts";
 import matrixCss from "./matrix/matrix.css?inline";
 import { MatrixView } from "./matrix/view.ts";
-import type { Model } from "./model.ts";
+import mechanismCss from "./mechanism/mechanism.css?inline";
+import { MechanismView } from "./mechanism/view.ts";
+import type { Model, State } from "./model.ts";
 import overlayCss from "./overlay/overlay.css?inline";
 import { OverlayView } from "./overlay/view.ts";
 import { VERSION } from "./protocol.ts";
@@ -38,6 +40,7 @@ const VIEWS: Readonly<Record<ViewName, Make>> = {
   matrix: MatrixView,
   heads: HeadsView,
   overlay: OverlayView,
+  mechanism: MechanismView,
 };
 
 /** What a view said last. */
@@ -69,6 +72,7 @@ class Frame {
   readonly #store: Store;
   readonly #lifetime: Lifetime;
   readonly #readout = h("div", { class: "readout", "data-role": "readout" });
+  readonly #why = h("button", { type: "button", class: "why", hidden: true });
   readonly #live = h("div", { class: "live", "aria-live": "polite" });
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
@@ -80,6 +84,11 @@ class Frame {
   readonly #optionsButton: HTMLButtonElement;
   #seats: Seat[] = [];
   #lastView: ViewName | undefined;
+  /** What is pointed at, and the last weight that was. */
+  #pointed: Hovered | null = null;
+  #weight: Hovered | null = null;
+  /** What a weight's mechanism was opened from. */
+  #back: Partial<State> | undefined;
   #look = () => {};
   #inSight = false;
   #theme: Theme = "light";
@@ -119,12 +128,12 @@ class Frame {
       { class: "attn-widget", "data-status": "loading", "data-frame": 0 },
       this.#bar.element,
       ...this.#panels.map(([, panel]) => panel),
-      this.#readout,
+      h("div", { class: "said" }, this.#readout, this.#why),
       this.#failed,
       this.#views,
       this.#live,
     );
-    shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss), this.#root);
+    shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss + mechanismCss), this.#root);
     host.append(outer);
     lifetime.onEnd(() => outer.remove());
 
@@ -132,6 +141,7 @@ class Frame {
       set(button, "aria-expanded", "false");
       on(button, "click", () => this.#toggle(panel), signal);
     }
+    on(this.#why, "click", () => this.#explain(), signal);
     on(this.#root, "keydown", (event) => this.#keyed(event), signal);
     this.#seatViews();
     this.#look = observeTheme(
@@ -143,6 +153,7 @@ class Frame {
     this.#watchSize();
     model.subscribe((changed) => {
       if (changed.has("theme")) this.#look();
+      if (changed.has("view") && model.state.view !== "mechanism") this.#back = undefined;
       if (changed.has("view") || changed.has("beside")) this.#seatViews();
       this.#tellFilters();
     }, signal);
@@ -192,6 +203,8 @@ class Frame {
         this.#painted();
       },
       hovered: (hovered) => {
+        this.#pointed = hovered;
+        if (hovered?.key != null && hovered.query !== null) this.#weight = hovered;
         this.#hover(hovered);
         for (const seat of this.#seats) if (seat.name !== name) seat.view.point?.(hovered);
       },
@@ -213,6 +226,38 @@ class Frame {
       ...told.pieces.map(({ text, strong }) => (strong ? h("b", {}, text) : document.createTextNode(text))),
     );
     set(this.#readout, "data-hint", told.hint);
+    const { view, pinned_queries } = this.#model.state;
+    const [word, title] =
+      view === "mechanism" ? ["back", "back ( Esc )"] : ["why?", "how this weight arises ( w )"];
+    const asks = view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0;
+    set(this.#why, "hidden", !(this.#back ?? asks));
+    set(this.#why, "title", title);
+    setText(this.#why, word);
+  }
+
+  /** Why this weight: pin it and open its head's mechanism; from there back to where that was asked. */
+  #explain(): void {
+    const { state } = this.#model;
+    const { view, heads, beside } = state;
+    const { query = null, key = null } = this.#pointed ?? {};
+    const pinned_queries = query === null ? state.pinned_queries : [query];
+    const pinned_keys = query === null ? state.pinned_keys : key === null ? [] : [key];
+    if (this.#back) this.#model.change(this.#back);
+    else if (view !== "mechanism" && this.#store.has("mechanism") && pinned_queries.length > 0) {
+      const last = this.#weight;
+      const meant =
+        last && last.query === pinned_queries[0] && last.key === pinned_keys[0] ? last.head : null;
+      const change = { pinned_queries, pinned_keys, heads: meant === null ? heads : [meant] };
+      if (beside !== "mechanism") {
+        const { pinned_queries, pinned_keys } = state;
+        this.#back = { view, beside, heads, pinned_queries, pinned_keys };
+      }
+      this.#model.change(beside === "mechanism" ? change : { ...change, view: "mechanism" });
+    }
+    // The view that had the focus may be gone.
+    this.#root
+      .querySelector<HTMLElement>('[data-choose][aria-pressed="true"]')
+      ?.focus({ preventScroll: true });
   }
 
   #tellStatus(): void {
@@ -316,7 +361,8 @@ class Frame {
     const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     // Escape clears, and still reaches the notebook, which leaves its edit mode by it.
     if (event.key === "Escape") {
-      this.#model.change({ pinned_queries: [], pinned_keys: [] });
+      if (this.#back) this.#explain();
+      else this.#model.change({ pinned_queries: [], pinned_keys: [] });
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -326,16 +372,14 @@ class Frame {
       "{": () => this.#bar.moveHead(-1),
       "}": () => this.#bar.moveHead(1),
       a: () => this.#model.change({ heads: [] }),
+      w: () => this.#explain(),
       "+": () => this.#zoom(1),
       "=": () => this.#zoom(1),
       "-": () => this.#zoom(-1),
-      "1": () => this.#model.change({ view: "lines" }),
-      "2": () => this.#model.change({ view: "matrix" }),
-      "3": () => this.#model.change({ view: "heads" }),
-      "4": () => this.#store.hasPictures && this.#model.change({ view: "overlay" }),
       "?": () => this.#toggle(this.#panels[2]?.[1] as HTMLElement),
     };
-    const action = actions[event.key];
+    const view = (Object.keys(VIEWS) as ViewName[])[Number(event.key) - 1];
+    const action = view ? () => this.#store.has(view) && this.#model.change({ view }) : actions[event.key];
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();

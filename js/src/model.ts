@@ -5,7 +5,7 @@
 
 /** Names are those of the traits of `AttentionWidget`. */
 export interface State {
-  view: "lines" | "matrix" | "heads" | "overlay";
+  view: "lines" | "matrix" | "heads" | "overlay" | "mechanism";
   /** A second view, at the side of the first. */
   beside: State["view"] | null;
   map: string;
@@ -88,7 +88,16 @@ const DEFAULTS: State = {
 const NAMES = Object.keys(DEFAULTS) as StateName[];
 
 /** What Python sends of the maps: see `widget.py`. */
-export const DATA = ["_content", "_block", "_images", "_thumbnails", "_region", "_edges", "_rows"] as const;
+export const DATA = [
+  "_content",
+  "_block",
+  "_images",
+  "_thumbnails",
+  "_region",
+  "_edges",
+  "_rows",
+  "_mechanism",
+] as const;
 export type DataName = (typeof DATA)[number];
 
 /** What the page needs of a host; each host lacks something. */

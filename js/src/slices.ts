@@ -8,10 +8,10 @@ import type { Packed } from "./codec.ts";
 import type { DataName, Model } from "./model.ts";
 import { decodeAll, messageOf, NoKernel, type Reply, type Requests, Superseded } from "./protocol.ts";
 
-export type Kind = "thumbnails" | "region" | "edges" | "rows";
+export type Kind = "thumbnails" | "region" | "edges" | "rows" | "mechanism";
 export type Fields = Readonly<Record<string, unknown>>;
 
-const HELD: readonly Kind[] = ["thumbnails", "region", "edges", "rows"];
+const HELD: readonly Kind[] = ["thumbnails", "region", "edges", "rows", "mechanism"];
 const MEMORY_BYTES = 64 * 1024 * 1024;
 /** A part that did not come is not asked for again at once: every picture without it would ask. */
 const RETRY_MS = 5_000;

@@ -6,7 +6,7 @@
 import { decode, type Packed } from "./codec.ts";
 import type { Content } from "./content.ts";
 import { readContent } from "./content.ts";
-import type { Model } from "./model.ts";
+import type { Model, State } from "./model.ts";
 import { Pictures } from "./pictures.ts";
 import { MESSAGE_BYTES, messageOf, NoKernel, Requests } from "./protocol.ts";
 import { Slices } from "./slices.ts";
@@ -69,10 +69,11 @@ export class Store {
     return this.#content;
   }
 
-  /** Whether any position lies on an image or a grid. */
-  get hasPictures(): boolean {
-    const { queries, keys } = this.#content ?? {};
-    return (queries?.parts.length ?? 0) + (keys?.parts.length ?? 0) > 0;
+  /** Whether the map shown has what a view needs: positions on an image or a grid, or a mechanism. */
+  has(view: State["view"]): boolean {
+    const { queries, keys, mechanism = null } = this.#content ?? {};
+    if (view === "mechanism") return mechanism !== null;
+    return view !== "overlay" || (queries?.parts.length ?? 0) + (keys?.parts.length ?? 0) > 0;
   }
 
   /** Why the map can't be shown. */

@@ -100,8 +100,8 @@ describe("decode", () => {
     expect(() => decode({ dtype: "f4", shape: [2, 3], data: new ArrayBuffer(20) })).toThrow(
       new RangeError("shape (2, 3) of f4 needs 24 bytes; got 20"),
     );
-    expect(() => decode({ dtype: "f8", shape: [1], data: new ArrayBuffer(8) })).toThrow(
-      new TypeError("dtype must be one of f2, f4, u1, u2, u4; got f8"),
+    expect(() => decode({ dtype: "i8", shape: [1], data: new ArrayBuffer(8) })).toThrow(
+      new TypeError("dtype must be one of f2, f4, f8, u1, u2, u4; got i8"),
     );
     expect(() => decode({ dtype: "u1", shape: [-1], data: new ArrayBuffer(0) })).toThrow(
       new RangeError("shape must be whole numbers of at least 0; got (-1)"),

@@ -78,7 +78,7 @@ describe("a request", () => {
     const values = pack(Float32Array.of(1, 2, 3));
     host.reply(sent(host, 0), { weights: { ...values, shape: [2, 2] } });
     host.deliver({ id: sent(host, 1).id, ok: true, arrays: { weights: { dtype: "f4", shape: [3] } } }, []);
-    host.reply(sent(host, 2), { weights: { ...values, dtype: "f8" } });
+    host.reply(sent(host, 2), { weights: { ...values, dtype: "i4" } });
     host.deliver({ id: sent(host, 3).id, ok: true, arrays: { weights: { dtype: "f4", shape: [3] } } }, [
       "AAAA",
     ]);

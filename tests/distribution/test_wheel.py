@@ -17,6 +17,7 @@ ASSETS = {
     "samples/README.md",
     "samples/captioning.npz",
     "samples/detection.npz",
+    "samples/mechanism.npz",
     "samples/paragraph.npz",
     "samples/recognition_photographs.npz",
     "samples/recognition_shapes.npz",

@@ -27,6 +27,7 @@ from attn_widget.filters import Edges, Filter, select_edges
 from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
 from attn_widget.slices import Strongest, fog_sizes
+from wire.mechanisms import mechanism_cases
 from wire.places import account_cases, panels_cases
 
 FOLDER: Final = Path(__file__).parent
@@ -411,6 +412,7 @@ def arrays() -> dict[str, tuple[NDArray[Any], str]]:
         "f2-fortran": (np.asfortranarray(stack[0]), "f2"),
         "f4-big-endian": (stack[1].astype(">f4"), "f4"),
         "f2-big-endian": (stack[1].astype(">f2"), "f2"),
+        "f8-thirds": (np.append(np.arange(5) / 3, [np.nan, -np.inf, 5e-324]), "f8"),
         "u1-limits": (np.array([[0, 1], [128, 255]]), "u1"),
         "u1-bool": (np.array([True, False, True]), "u1"),
         "u2-limits": (np.array([0, 1, 258, 65535], ">u2"), "u2"),
@@ -484,6 +486,7 @@ def make() -> dict[str, bytes]:
         "edges.json": as_text(edges_cases()),
         "codes.json": as_text(codes_cases()),
         "fog.json": as_text(fog_cases()),
+        "mechanism.json": as_text(mechanism_cases()),
         "statistics.json": as_text(statistics_cases()),
         "strength.json": as_text(strength_cases()),
         "words.json": as_text(words_cases()),

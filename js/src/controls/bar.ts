@@ -15,6 +15,7 @@ const VIEWS: readonly (readonly [view: ViewName, title: string])[] = [
   ["matrix", "weights as a heat map ( 2 )"],
   ["heads", "every layer and head at a glance ( 3 )"],
   ["overlay", "weights on the image ( 4 )"],
+  ["mechanism", "how a weight arises ( 5 )"],
 ];
 
 /** More heads than this have a row of their own. */
@@ -192,7 +193,7 @@ export class Bar {
     for (const button of this.#groups.view.children) {
       const { choose } = (button as HTMLElement).dataset;
       set(button, "aria-pressed", String(choose === state.view));
-      set(button, "hidden", choose === "overlay" && !this.#store.hasPictures);
+      set(button, "hidden", !this.#store.has(choose as ViewName));
     }
     options(this.#layer, count(content.layers), String(state.layer));
     // Positions count from 0, as in Python: "of 6" would mislead.

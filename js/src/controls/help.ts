@@ -8,7 +8,8 @@ const EVERYWHERE: View["help"] = [
   ["[  ]", "previous, next layer"],
   ["{  }", "previous, next head alone"],
   ["a", "all heads"],
-  ["1  2  3  4", "lines, matrix, heads, overlay"],
+  ["1  2  3  4  5", "lines, matrix, heads, overlay, mechanism"],
+  ["w", "why this weight: how it arises"],
   ["double-click a head", "shows it alone"],
 ];
 

@@ -59,6 +59,7 @@ export class Options {
           ["matrix", "matrix"],
           ["heads", "heads"],
           ["overlay", "overlay"],
+          ["mechanism", "mechanism"],
         ],
         signal,
       ),

@@ -40,9 +40,19 @@ export async function paintPicture(picture: Picture, ratio: number): Promise<HTM
   for (const area of lines) paintLinks(context, area);
   context.imageSmoothingEnabled = false;
   for (const { canvas: cells, x, y, width, height } of images) context.drawImage(cells, x, y, width, height);
-  for (const box of boxes) paintBox(context, box);
-  for (const text of texts) paintText(context, text, picture.font);
+  paintMarks(context, boxes, texts, picture.font);
   return canvas;
+}
+
+/** Paints boxes, and texts over them. */
+export function paintMarks(
+  context: CanvasRenderingContext2D,
+  boxes: readonly Box[],
+  texts: readonly Text[],
+  font: string,
+): void {
+  for (const box of boxes) paintBox(context, box);
+  for (const text of texts) paintText(context, text, font);
 }
 
 function blankCanvas(width: number, height: number): [HTMLCanvasElement, CanvasRenderingContext2D] {

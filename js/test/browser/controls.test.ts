@@ -166,7 +166,7 @@ describe("what is shown", () => {
     const { root } = await ready(mapTraits({ layers: [attention(1, 3, 3)] }));
     const shown = all(root, ".bar .group").filter((group) => group.offsetParent !== null);
     expect(shown.map(({ textContent }) => textContent)).toEqual([
-      "linesmatrixheadsoverlay",
+      "linesmatrixheadsoverlaymechanism",
       "optionsexport?",
     ]);
   });
