@@ -1,10 +1,15 @@
-"""What a map shows, in numbers: statistics of heads, and scores against the truth."""
+"""What a map shows, in numbers: statistics of heads, tests against the model and the truth."""
 
 from .alignment import alignment_error_rate as alignment_error_rate
 from .alignment import alignment_f1 as alignment_f1
 from .alignment import alignment_precision as alignment_precision
 from .alignment import alignment_recall as alignment_recall
 from .alignment import extract_alignment as extract_alignment
+from .counterfactual import Counterfactual as Counterfactual
+from .counterfactual import counterfactual as counterfactual
+from .divergence import jsd as jsd
+from .divergence import tvd as tvd
+from .finding import Finding as Finding
 from .groups import Contrast as Contrast
 from .groups import GroupComparison as GroupComparison
 from .groups import compare_groups as compare_groups
@@ -15,6 +20,9 @@ from .localisation import iou as iou
 from .localisation import pointing_game as pointing_game
 from .localisation import relevance_rank as relevance_rank
 from .localisation import saliency as saliency
+from .models import Erased as Erased
+from .models import Reweighted as Reweighted
+from .models import received as received
 from .patterns import duplicate_pattern as duplicate_pattern
 from .patterns import induction_pattern as induction_pattern
 from .patterns import pattern_score as pattern_score
@@ -22,6 +30,10 @@ from .patterns import slash_sums as slash_sums
 from .patterns import vertical_sums as vertical_sums
 from .record import HeadStatistics as HeadStatistics
 from .record import HeadValue as HeadValue
+from .replacement import Permutation as Permutation
+from .replacement import Uniform as Uniform
+from .replacement import permutation as permutation
+from .replacement import uniform as uniform
 from .segmentation import average_precision as average_precision
 from .segmentation import mean_iou as mean_iou
 from .segmentation import pixel_accuracy as pixel_accuracy
