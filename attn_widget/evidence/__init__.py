@@ -1,5 +1,8 @@
 """What a map shows, in numbers: statistics of heads, tests against the model and the truth."""
 
+from .agreement import RankAgreement as RankAgreement
+from .agreement import leave_one_out_changes as leave_one_out_changes
+from .agreement import rank_agreement as rank_agreement
 from .alignment import alignment_error_rate as alignment_error_rate
 from .alignment import alignment_f1 as alignment_f1
 from .alignment import alignment_precision as alignment_precision
@@ -28,6 +31,9 @@ from .patterns import induction_pattern as induction_pattern
 from .patterns import pattern_score as pattern_score
 from .patterns import slash_sums as slash_sums
 from .patterns import vertical_sums as vertical_sums
+from .ranks import kendall_tau as kendall_tau
+from .ranks import spearman as spearman
+from .ranks import top_k_distance as top_k_distance
 from .record import HeadStatistics as HeadStatistics
 from .record import HeadValue as HeadValue
 from .replacement import Permutation as Permutation
