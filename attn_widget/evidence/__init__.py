@@ -41,6 +41,8 @@ from .patterns import induction_pattern as induction_pattern
 from .patterns import pattern_score as pattern_score
 from .patterns import slash_sums as slash_sums
 from .patterns import vertical_sums as vertical_sums
+from .randomisation import Randomisation as Randomisation
+from .randomisation import randomisation as randomisation
 from .ranks import kendall_tau as kendall_tau
 from .ranks import spearman as spearman
 from .ranks import top_k_distance as top_k_distance
@@ -55,6 +57,8 @@ from .segmentation import mean_iou as mean_iou
 from .segmentation import pixel_accuracy as pixel_accuracy
 from .similarity import embed as embed
 from .similarity import head_distances as head_distances
+from .stability import Stability as Stability
+from .stability import stability as stability
 from .statistics import confidence as confidence
 from .statistics import diagonal as diagonal
 from .statistics import entropy as entropy
@@ -63,3 +67,5 @@ from .statistics import next_token as next_token
 from .statistics import previous_token as previous_token
 from .statistics import relative_entropy as relative_entropy
 from .statistics import sink_score as sink_score
+from .truth import WeightOnTruth as WeightOnTruth
+from .truth import weight_on_truth as weight_on_truth
