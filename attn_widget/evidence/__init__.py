@@ -52,6 +52,8 @@ from .replacement import Permutation as Permutation
 from .replacement import Uniform as Uniform
 from .replacement import permutation as permutation
 from .replacement import uniform as uniform
+from .report import Report as Report
+from .report import report as report
 from .segmentation import average_precision as average_precision
 from .segmentation import mean_iou as mean_iou
 from .segmentation import pixel_accuracy as pixel_accuracy
