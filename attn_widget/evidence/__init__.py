@@ -1,5 +1,7 @@
 """What a map shows, in numbers: statistics of heads, tests against the model and the truth."""
 
+from typing import TYPE_CHECKING
+
 from .agreement import RankAgreement as RankAgreement
 from .agreement import leave_one_out_changes as leave_one_out_changes
 from .agreement import rank_agreement as rank_agreement
@@ -71,3 +73,25 @@ from .statistics import relative_entropy as relative_entropy
 from .statistics import sink_score as sink_score
 from .truth import WeightOnTruth as WeightOnTruth
 from .truth import weight_on_truth as weight_on_truth
+
+if TYPE_CHECKING:
+    from .torch_model import TorchModel as TorchModel
+    from .torch_model import cascade as cascade
+
+_NEED_TORCH = ("TorchModel", "cascade")
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs PyTorch when it is asked for."""
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from . import torch_model
+    except ImportError as error:
+        raise ImportError(f"evidence.{name} needs PyTorch: pip install torch") from error
+    return getattr(torch_model, name)
+
+
+def __dir__() -> list[str]:
+    """Name what is here and what comes when asked for."""
+    return sorted({*globals(), *_NEED_TORCH})
