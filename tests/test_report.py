@@ -144,7 +144,7 @@ class TestRunning:
     def test_of_many_heads_and_special_tokens(self) -> None:
         map = aw.samples.sentence(0)
         found = evidence.report(map, seeds=[map], query=1)
-        assert "special tokens" in found.facts[2]
+        assert "special tokens" in found.facts[3]
         row = np.asarray(map)[:, :, 1].mean(axis=(0, 1))
         assert found.top[0][2] == pytest.approx(float(row.max()), rel=1e-5)
 
@@ -155,6 +155,17 @@ class TestRunning:
         assert found.care[0].startswith("Layer 0: ")
         assert found.care[0] in " ".join(page_text(found).split())
         assert found.care[0] in page_html(found)
+
+    def test_of_one_key(self) -> None:
+        found = evidence.report(np.array([1.0]), lambda weights: 0.5)
+        assert len(found.facts) == 2
+        assert {finding.value for finding in found.findings} == {0}
+
+    def test_of_one_query(self) -> None:
+        map = aw.Attention([[0.6, 0.4], [0.1, 0.9]], ["a", "b"])
+        found = evidence.report(map, truth={(0, 0), (1, 0)}, query=1)
+        assert [finding.value for finding in found.findings] == [pytest.approx(0.1)]
+        assert found.top[0][:2] == (1, "b")
 
     def test_of_an_array(self) -> None:
         found = evidence.report(WEIGHTS, lambda weights: float(weights @ np.abs(VALUES) / 3))
@@ -256,7 +267,7 @@ class TestProgress:
         monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
         monkeypatch.setattr(progress, "EVERY_S", 0.0)
         monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-        assert progress.collect(range(3), 3, None, "test") == [0, 1, 2]
+        assert progress.collect(range(3), 3, None, "test").done == [0, 1, 2]
         assert capsys.readouterr().err == (
             "\rtest: 1 of 3\x1b[K\rtest: 2 of 3\x1b[K\rtest: 3 of 3\x1b[K\rtest: 3 of 3\x1b[K\n"
         )

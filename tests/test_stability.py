@@ -90,6 +90,7 @@ class TestStability:
         assert found.n == 2
         assert closed
         assert "2 other noisy inputs" in found.sentence
+        assert found.sentence.endswith("(Stopped after 2.)")
 
     def test_refusals(self, maps: list[aw.Attention]) -> None:
         with pytest.raises(ValueError, match="at least one map"):

@@ -171,7 +171,6 @@ def rank_agreement(
     pairs = tuple(combinations(measures, 2))
     return RankAgreement(
         n=len(pairs),
-        asked=len(pairs),
         pairs=pairs,
         tau=frozen([kendall_tau(measures[a], measures[b]) for a, b in pairs]),
         top=frozen([top_k_distance(measures[a], measures[b], k) for a, b in pairs]),
@@ -198,14 +197,14 @@ def leave_one_out_changes(erased: Erased, keys: int, *, progress: Progress = Non
         KeyboardInterrupt: if interrupted: a part of the keys can't be put into an order.
     """
     full = answer(erased(np.ones(keys, dtype=bool)))
-    changes = collect(
+    run = collect(
         (difference(answer(erased(np.arange(keys) != key)), full) for key in range(keys)),
         keys,
         progress,
         "leave one out",
         least=keys,
     )
-    return np.array(changes)
+    return np.array(run.done)
 
 
 def _other(pair: tuple[str, str]) -> bool:

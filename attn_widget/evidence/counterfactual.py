@@ -176,16 +176,15 @@ def counterfactual(
         raise ValueError(f"n must be 1 or more; got {n}")
     if readout is not None:
         found, change, known = _closed_form(rows, as_numbers(readout), model, seed)
-        return _result(attention, rows, found, change, 0.0, (1, 1), closed_form=True, known=known)
+        extent = {"n": 1, "epsilon": 0.0, "closed_form": True, "farthest": known}
+        return _result(attention, rows, found, change, extent)
     assert model is not None
     if gradient is None:
         gradient = getattr(model, "gradient", None)
     search = _Search(rows, model, gradient, epsilon, seed)
-    collect(search.tries(n), n, progress, Counterfactual.title)
-    tried = (search.tried, search.tried if search.converged else n)
-    return _result(
-        attention, rows, search.at, search.change, epsilon, tried, closed_form=False, known=False
-    )
+    run = collect(search.tries(n), n, progress, Counterfactual.title)
+    extent = {**run.extent, "epsilon": epsilon, "closed_form": False, "farthest": False}
+    return _result(attention, rows, search.at, search.change, extent)
 
 
 def _small(change: float) -> str:
@@ -328,24 +327,16 @@ def _result(
     rows: Rows,
     found: Numbers,
     change: float,
-    epsilon: float,
-    tried: tuple[int, int],
-    *,
-    closed_form: bool,
-    known: bool,
+    extent: dict[str, Any],
 ) -> Counterfactual:
     map = map_of(attention)
     name = Counterfactual.title.lower()
     return Counterfactual(
-        n=tried[0],
-        asked=tried[1],
         weights=frozen(found),
         attention=Attention(found.reshape(map.shape), map.queries, map.keys, name=name),
         original=frozen(rows.weights),
         divergence=float(np.nan_to_num(jsd(found, rows.weights)).mean()),
         moved=float(tvd(found, rows.weights).mean()),
         change=change,
-        epsilon=epsilon,
-        closed_form=closed_form,
-        farthest=known,
+        **extent,
     )

@@ -247,10 +247,10 @@ def _curve(
         row = places if order == "most" else places[::-1]
         return [answered(row[:count]) for count in counts.tolist()]
 
-    found = collect(map(answers, model.orders(orders, seed)), orders + 1, progress, kind.title)
+    run = collect(map(answers, model.orders(orders, seed)), orders + 1, progress, kind.title)
+    found = run.done
     return {
-        "n": len(found),
-        "asked": orders + 1,
+        **run.extent,
         "shares": frozen(counts / keys),
         "answers": frozen(found[0]),
         "random": frozen(np.reshape(found[1:], (len(found) - 1, len(counts)))),

@@ -232,10 +232,10 @@ def _loss(
         known = {count: answered(order[:count]) for count in dict.fromkeys(counts)}
         return np.array([known[count] for count in counts])
 
-    found = collect(map(answers, model.orders(orders, seed)), orders + 1, progress, kind.title)
+    run = collect(map(answers, model.orders(orders, seed)), orders + 1, progress, kind.title)
+    found = run.done
     return {
-        "n": len(found),
-        "asked": orders + 1,
+        **run.extent,
         "full": model.full,
         "shares": frozen(shares),
         "counts": frozen(counts),

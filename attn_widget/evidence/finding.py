@@ -18,14 +18,16 @@ Leaning = Literal["for", "against", "neither"]
 """Whether a finding supports reading the map as an explanation, speaks against it, or neither."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Finding(ABC):
     """One result of one test of one map."""
 
     n: int
     """How many runs, pairs or steps it rests on."""
-    asked: int | None
-    """How many were asked for; more than ``n`` where the test was stopped, None if not known."""
+    asked: int | None = None
+    """How many were asked for; None where that isn't known or is ``n``."""
+    stopped: bool = False
+    """Whether the user ended the test before it was done."""
 
     title: ClassVar[str]
     """What the test is called, here and in ``docs/evidence-model.md``."""
@@ -57,16 +59,12 @@ class Finding(ABC):
         """The numbers behind it, as columns of one length."""
 
     @property
-    def stopped(self) -> bool:
-        """Whether the test ended before it was done."""
-        return self.asked is not None and self.n < self.asked
-
-    @property
     def sentence(self) -> str:
         """What was found, in plain words, and where it was stopped if it was."""
-        return (
-            f"{self.told} (Stopped after {self.n} of {self.asked}.)" if self.stopped else self.told
-        )
+        if not self.stopped:
+            return self.told
+        of = "" if self.asked is None else f" of {self.asked}"
+        return f"{self.told} (Stopped after {self.n}{of}.)"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers behind it as a pandas DataFrame.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 Progress: TypeAlias = Callable[[float], object] | bool | None
 """Told the share done, 0..1, after each step (NaN where it isn't known how many there will be).
@@ -19,10 +20,27 @@ EVERY_S: Final = 0.2
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Run(Generic[T]):
+    """What was done of a test, up to its end or to where the user stopped it."""
+
+    done: list[T]
+    """What each step gave."""
+    asked: int | None
+    """How many steps there were to be, None if that wasn't known."""
+    stopped: bool
+    """Whether there were to be more."""
+
+    @property
+    def extent(self) -> dict[str, Any]:
+        """What a finding says of it."""
+        return {"n": len(self.done), "asked": self.asked, "stopped": self.stopped}
+
+
 def collect(
     steps: Iterable[T], total: int | None, progress: Progress, name: str, least: int = 1
-) -> list[T]:
-    """Return what the steps give, up to where the user interrupts them.
+) -> Run[T]:
+    """Do the steps, up to where the user interrupts them.
 
     Args:
         steps: each takes a while.
@@ -36,6 +54,7 @@ def collect(
     """
     line = _Line(name) if progress is None or progress is True else None
     done: list[T] = []
+    stopped = False
     try:
         for step in steps:
             done.append(step)
@@ -46,10 +65,11 @@ def collect(
     except KeyboardInterrupt:
         if len(done) < least:
             raise
+        stopped = len(done) != total
     finally:
         if line is not None:
             line.close()
-    return done
+    return Run(done, total, stopped)
 
 
 @contextmanager

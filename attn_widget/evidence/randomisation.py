@@ -111,17 +111,17 @@ def randomisation(
     pairs = randomised.items() if isinstance(randomised, Mapping) else randomised
     total = len(pairs) if isinstance(pairs, Sized) else None
     with closing(randomised):
-        found = collect(
+        run = collect(
             ((name, compare(attention, map)) for name, map in pairs),
             total,
             progress,
             Randomisation.title,
         )
+    found = run.done
     if not found:
         raise ValueError("randomised must give at least one (name, map)")
     return Randomisation(
-        n=len(found),
-        asked=total,
+        **run.extent,
         steps=tuple(str(name) for name, _ in found),
         correlations=frozen([alike.correlation for _, alike in found]),
         divergences=frozen([alike.divergence for _, alike in found]),

@@ -154,18 +154,17 @@ def permutation(
     exhaustive = single and free <= 20 and math.factorial(free) <= n
     total = math.factorial(free) if exhaustive else n
     orders = _all_orders(rows) if exhaustive else _random_orders(rows, n, seed)
-    changes = collect(
+    run = collect(
         (difference(answer(model(weights)), true) for weights in orders),
         total,
         progress,
         Permutation.title,
     )
     return Permutation(
-        n=len(changes),
-        asked=total,
-        changes=frozen(changes),
+        **run.extent,
+        changes=frozen(run.done),
         largest_weight=rows.largest,
-        exhaustive=exhaustive and len(changes) == total,
+        exhaustive=exhaustive and not run.stopped,
     )
 
 
@@ -189,7 +188,7 @@ def uniform(attention: Attention | object, model: Reweighted, *, mask: object = 
     rows = rows_of(attention, mask)
     true = answer(model(rows.weights))
     change = difference(answer(model(even(rows))), true)
-    return Uniform(n=1, asked=1, change=change, largest_weight=rows.largest)
+    return Uniform(n=1, change=change, largest_weight=rows.largest)
 
 
 def even(rows: Rows) -> Numbers:

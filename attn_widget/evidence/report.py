@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from .progress import Progress
 from .randomisation import randomisation
 from .replacement import permutation, uniform
 from .stability import stability
+from .statistics import mean_of
 from .truth import weight_on_truth
 
 if TYPE_CHECKING:
@@ -145,13 +147,12 @@ def report(
     scores = received(map, query)
     if erased is None:
         erased = getattr(model, "erased", None)
-    shown = map if query is None else map.select(queries=query)
     reference = [given for given in (gradients, leave_one_out, erased) if given is not None]
     erasing: dict[str, Any] = {"query": query, "target": target, "orders": orders}
     always: dict[str, Any] = {"progress": progress}
     random: dict[str, Any] = {"seed": seed, **always}
     tests = _Tests()
-    tests.run("Weight on the truth", "truth", truth, partial(weight_on_truth, shown))
+    tests.run("Weight on the truth", "truth", truth, partial(weight_on_truth, map, query=query))
     tests.run("Shuffled weights", "model", model, partial(permutation, attention, n=n, **random))
     tests.run("Even weights", "model", model, partial(uniform, attention))
     tests.run(
@@ -230,16 +231,20 @@ def _facts(map: Attention) -> tuple[str, ...]:
         )
     )
     numbers = run_steps(describe_steps(map, distances=False))
-    top, even = (float(np.nanmean(part)) for part in (numbers.confidence, numbers.relative_entropy))
-    facts = [
-        f"The map has {size}.",
-        f"The strongest key of a row has {top:.2f} in the mean, where {1 / keys:.2g} would be "
-        f"even; the entropy of a row is {even:.0%} of the most it could be.",
-    ]
+    facts = [f"The map has {size}."]
+    top = _mean(numbers.confidence)
+    even = f"where {1 / keys:.2g} would be even"
+    facts.append(f"The strongest key of a row has {top:.2f} in the mean, {even}.")
+    entropy = _mean(numbers.relative_entropy)
+    if not math.isnan(entropy):
+        facts.append(f"The entropy of a row is {entropy:.0%} of the most it could be.")
     if map.keys.special:
-        share = float(np.nanmean(numbers.special_share))
-        facts.append(f"{share:.0%} of the weight is on special tokens.")
+        facts.append(f"{_mean(numbers.special_share):.0%} of the weight is on special tokens.")
     return tuple(facts)
+
+
+def _mean(values: Numbers) -> float:
+    return float(mean_of(values.reshape(-1)))
 
 
 def _care(map: Attention) -> tuple[str, ...]:

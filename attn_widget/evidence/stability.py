@@ -108,17 +108,17 @@ def stability(
     named = runs.items() if isinstance(runs, Mapping) else enumerate(runs, start=1)
     total = len(runs) if isinstance(runs, Sized) else None
     with closing(runs):
-        found = collect(
+        run = collect(
             ((str(name), compare(attention, map)) for name, map in named),
             total,
             progress,
             Stability.title,
         )
+    found = run.done
     if not found:
         raise ValueError("runs must give at least one map")
     return Stability(
-        n=len(found),
-        asked=total,
+        **run.extent,
         over=over,
         runs=tuple(name for name, _ in found),
         divergences=frozen([np.nan_to_num(alike.divergence) for _, alike in found]),

@@ -66,7 +66,9 @@ class WeightOnTruth(Finding):
         }
 
 
-def weight_on_truth(attention: Attention | object, truth: object) -> WeightOnTruth:
+def weight_on_truth(
+    attention: Attention | object, truth: object, *, query: int | None = None
+) -> WeightOnTruth:
     """Compare where the weight lies with what is known to decide.
 
     Source: the pointing game of Zhang et al. 2016 and the share of Wang et al. 2020, for tokens.
@@ -75,15 +77,18 @@ def weight_on_truth(attention: Attention | object, truth: object) -> WeightOnTru
         attention: a map, or an array of one; shares are of what a row holds.
         truth: (K,) or (Q, K) boolean, True on the keys that decide; or pairs (query, key). Queries
             without any are left out.
+        query: the only query to look at; all of them if None.
 
     Raises:
-        IndexError: if a pair is outside of the map.
+        IndexError: if a pair or the query is outside of the map.
         ValueError: if the shape doesn't fit or nothing is true.
     """
     map = map_of(attention)
     layers, _, queries, keys = map.shape
     wanted = _table(truth, queries, keys)
     rows = np.flatnonzero(wanted.any(axis=1))
+    if query is not None:
+        rows = rows[rows == range(queries)[query]]
     if not len(rows):
         raise ValueError("truth must mark at least one key; got none")
     total, hits = np.zeros(len(rows)), np.zeros(len(rows))
@@ -96,7 +101,6 @@ def weight_on_truth(attention: Attention | object, truth: object) -> WeightOnTru
         hits += wanted[rows[None], strongest].mean(axis=0) / layers
     return WeightOnTruth(
         n=len(rows),
-        asked=len(rows),
         shares=frozen(total),
         chances=frozen(wanted[rows].mean(axis=1)),
         hits=frozen(hits),
