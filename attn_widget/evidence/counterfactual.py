@@ -30,7 +30,8 @@ MEASURED_KEYS: Final = 512
 """Up to so many keys of a single row the gradient is measured where none is given."""
 _STEP: Final = 1e-3
 _HALVINGS: Final = 7
-_CONVERGED: Final = 1e-4
+_THERE: Final = 1e-3
+"""Weights this near to the farthest ones are there."""
 _WALKS: Final = 2
 """For each row and try: the next try starts elsewhere."""
 
@@ -237,36 +238,33 @@ class _Search:
         self._measured = single and rows.mask.sum() <= MEASURED_KEYS
         self.at = rows.weights
         self.change = 0.0
-        self.tried = 0
-        self.converged = False
 
     def tries(self, n: int) -> Iterator[float]:
         """Yield the divergence reached after each try, at most ``n``."""
         follows = self._gradient is not None or self._measured
-        while self.tried < n:
-            before = self._distance(self.at)
-            self._follow(self._linear() if follows else self._shuffled())
-            self.tried += 1
-            reached = self._distance(self.at)
-            # A linear way that leads no farther won't at the same place again.
-            if follows and reached - before <= _CONVERGED:
-                self.converged = self.tried > 1
-                follows = False
-            yield reached
-            if self.converged:
+        stuck = False
+        for tried in range(1, n + 1):
+            before = self.at
+            end = self._linear() if follows and not stuck else self._shuffled()
+            if follows and not stuck and np.abs(end - self.at).max() < _THERE:
+                yield self._distance(self.at)
                 return
+            # All the margin at once would leave none for further steps.
+            self._follow(end, self._epsilon * tried / n)
+            stuck = not stuck and self.at is before
+            yield self._distance(self.at)
 
     def _distance(self, weights: Numbers) -> float:
         return float(np.nan_to_num(jsd(weights, self._rows.weights)).mean())
 
-    def _follow(self, end: Numbers) -> None:
+    def _follow(self, end: Numbers, margin: float) -> None:
         """Go towards some weights, as far as the answer stays and the map is more different."""
         start, best = self.at, self._distance(self.at)
         low, high, share = 0.0, 1.0, 1.0
         for _ in range(_HALVINGS):
             weights = start + share * (end - start)
             change = difference(answer(self._model(weights)), self._true)
-            if change <= self._epsilon:
+            if change <= margin:
                 if self._distance(weights) > best:
                     self.at, self.change, best = weights, change, self._distance(weights)
                 low = share
