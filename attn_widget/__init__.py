@@ -10,9 +10,13 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .capture.cache import from_cache as from_cache
+from .capture.outputs import from_transformers as from_transformers
+from .capture.tokenized import tokens_of as tokens_of
 from .cost import Cost as Cost
 from .cost import cost as cost
 from .images import read_image as read_image
+from .live import Recorder as Recorder
 from .mechanisms import Trace as Trace
 from .mechanisms import additive_attention as additive_attention
 from .mechanisms import multiplicative_attention as multiplicative_attention

@@ -47,12 +47,19 @@ def asking(attention: Attention) -> Attention:
     if not attention.queries.special:
         return attention
     queries = attention.queries.with_special(())
-    return Attention(
-        attention.source, queries, attention.keys, kind=attention.kind, name=attention.name
-    )
+    return _with_axes(attention, queries, attention.keys)
 
 
 def _with_keys(attention: Attention, keys: Axis) -> Attention:
+    return _with_axes(attention, attention.queries, keys)
+
+
+def _with_axes(attention: Attention, queries: Axis, keys: Axis) -> Attention:
     return Attention(
-        attention.source, attention.queries, keys, kind=attention.kind, name=attention.name
+        attention.source,
+        queries,
+        keys,
+        kind=attention.kind,
+        name=attention.name,
+        made=attention.made,
     )

@@ -20,6 +20,7 @@ from .attention import Attention
 from .axes import Axis, Boxes, Patches, Segment, Tokens
 from .images import Image, read_image
 from .labels import SCHEMES, Scheme
+from .made import Made
 
 FORMAT = "attn_widget"
 VERSION = 1
@@ -85,6 +86,7 @@ def _write(archive: zipfile.ZipFile, attention: Attention) -> None:
         "keys": None
         if shared
         else [_described(segment, images) for segment in attention.keys.segments],
+        "made": [step.record() for step in attention.made],
     }
     # surrogatepass: a label may hold half a surrogate pair, which JSON escapes would join.
     text = json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -152,7 +154,13 @@ def _attention(archive: zipfile.ZipFile, header: dict[str, Any]) -> Attention:
     if header["keys"] is not None:
         keys = Axis([_segment(entry, image(entry.get("image"))) for entry in header["keys"]])
     return Attention(
-        _get(archive, "weights"), queries, keys, kind=header["kind"], name=header["name"]
+        _get(archive, "weights"),
+        queries,
+        keys,
+        kind=header["kind"],
+        name=header["name"],
+        # Files of the first version know no such thing.
+        made=[Made.of_record(record) for record in header.get("made", [])],
     )
 
 

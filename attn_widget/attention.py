@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._warm import warm_up
 from .axes import Axis
+from .made import Made
 from .sources import Shape, Source, Weights, as_source, dtype_name, gather, select
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Attention:
             ``"relevance"``, ``"norm"`` or ``"difference"``.
         name: A name to show.
         batch: Which entry to read where the weights have a batch axis.
+        made: How the map was made from others, first step first; `methods` say so.
 
     Raises:
         TypeError: If the weights are not floats or not an array.
@@ -58,6 +60,7 @@ class Attention:
         kind: str = "weight",
         name: str = "",
         batch: int | None = None,
+        made: Iterable[Made] = (),
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
@@ -66,6 +69,7 @@ class Attention:
         self._source: Source = as_source(weights, batch)
         self._kind = kind
         self._name = name
+        self._made = tuple(made)
         _, _, query_count, key_count = self._source.shape
         self._queries = Axis.of(queries, query_count, "queries")
         if keys is None and query_count == key_count:
@@ -176,6 +180,11 @@ class Attention:
         return self._name
 
     @property
+    def made(self) -> tuple[Made, ...]:
+        """How the map was made from others, first step first; empty for one that was given."""
+        return self._made
+
+    @property
     def source(self) -> Source:
         """Where the weights are read from."""
         return self._source
@@ -237,6 +246,7 @@ class Attention:
             query_axis if shared else self._keys.select(picks[3]),
             kind=self._kind,
             name=self._name,
+            made=self._made,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -267,9 +277,10 @@ class Attention:
     def __repr__(self) -> str:
         layers, heads, queries, keys = self.shape
         name = f"{self._name!r}, " if self._name else ""
+        made = f", made by {' · '.join(step.call for step in self._made)}" if self._made else ""
         return (
             f"Attention({name}{layers} layers × {heads} heads × {queries} queries × {keys} keys, "
-            f"{self._kind}, {dtype_name(self._source)})"
+            f"{self._kind}, {dtype_name(self._source)}{made})"
         )
 
     def _repr_mimebundle_(self, **kwargs: object) -> object:

@@ -91,6 +91,12 @@ class Edges:
         return self.special / self.total if self.total > 0 else 0.0
 
 
+_MERGES: Final = {
+    "mean": (np.add, 0.0),
+    "max": (np.maximum, -np.inf),
+    "min": (np.minimum, np.inf),
+}
+
 _NO_EDGES: Final = Edges(
     query=np.zeros(0, np.uint32),
     key=np.zeros(0, np.uint32),
@@ -115,23 +121,23 @@ def combine_heads(weights: NDArray[np.float32], combine: str) -> NDArray[np.floa
 
 
 def merge_heads(heads: Iterable[NDArray[np.float32]], combine: str) -> NDArray[np.float32]:
-    """Merge heads of ``(Q, K)``, taken one at a time, into ``(1, Q, K)`` by their mean or maximum.
+    """Merge heads of ``(Q, K)``, taken one at a time, into ``(1, Q, K)``: mean, maximum, minimum.
 
-    Missing cells (NaN) are left out of both; a cell missing in all heads stays NaN. The mean of
+    Missing cells (NaN) are left out; a cell missing in all heads stays NaN. The mean of
     infinities of both signs is NaN.
 
     Args:
         heads: at least one.
-        combine: ``"mean"`` or ``"max"``.
+        combine: ``"mean"``, ``"max"`` or ``"min"``.
     """
     merged: NDArray[np.float64] | None = None
     absent: NDArray[np.int64] | None = None
     count = 0
-    how = np.add if combine == "mean" else np.maximum
+    how, start = _MERGES[combine]
     for head in heads:
         count += 1
         if merged is None:
-            merged = np.full(head.shape, 0.0 if combine == "mean" else -np.inf)
+            merged = np.full(head.shape, start)
         with np.errstate(invalid="ignore", over="ignore"):
             if np.isfinite(head.sum()):
                 how(merged, head, out=merged)

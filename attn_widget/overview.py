@@ -170,3 +170,18 @@ class SupportsElsewhere(Protocol):
     def largest(self, layer: int) -> float:
         """Return the largest finite magnitude of a layer."""
         ...
+
+
+@runtime_checkable
+class SupportsValues(Protocol):
+    """A source that may know the values that its weights add up."""
+
+    def values(self, layer: int, head: int, key: slice) -> NDArray[np.floating[Any]] | None:
+        """Return the values ``(keys, D)`` that a head reads; None where they are not known.
+
+        Args:
+            layer: the layer.
+            head: the head.
+            key: the keys, a slice of step 1 within bounds.
+        """
+        ...

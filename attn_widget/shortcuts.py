@@ -17,6 +17,7 @@ from .overview import (
     SupportsPreview,
     SupportsReduction,
     SupportsSteps,
+    SupportsValues,
 )
 from .reduction import largest_magnitude
 
@@ -28,6 +29,7 @@ OFFERS: Final[tuple[tuple[type[Any], tuple[str, ...]], ...]] = (
     (SupportsPreview, ("preview",)),
     (SupportsReduction, ("reduce",)),
     (SupportsElsewhere, ("gather", "elsewhere", "largest")),
+    (SupportsValues, ("values",)),
 )
 
 EXPLAINS: Final[tuple[tuple[type[Any], str], ...]] = (
@@ -158,6 +160,12 @@ class _Picked:
                 next(steps)
             except StopIteration as end:
                 return max(end.value, default=0.0)
+
+    def values(self, layer: int, head: int, key: slice) -> NDArray[np.floating[Any]] | None:
+        found: NDArray[np.floating[Any]] | None = self._source.values(
+            self._layers[layer], self._heads[head], key
+        )
+        return found
 
     def _taken(self, heads: Sequence[int]) -> list[int]:
         return [self._heads[head] for head in heads]

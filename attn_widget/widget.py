@@ -122,7 +122,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     # --- the map shown ------------------------------------------------------------------------
 
-    def update(self, maps: Any) -> None:
+    def update(self, maps: Any, *, step: int | None = None) -> None:
         """Replace the maps in place and keep the state that still fits.
 
         The page gets the newest maps as fast as it draws them: those that come while it draws are
@@ -130,17 +130,24 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
         Args:
             maps: as for the widget itself.
+            step: the step to show; None keeps the one shown.
 
         Raises:
             TypeError: for ``maps`` of another type.
             ValueError: if there are none.
+            StateError: if there is no such step.
         """
         replaced = as_maps(maps)
+        shown = self.map if self.map in replaced else next(iter(replaced))
+        if step is not None:
+            self._below("step", step, len(replaced[shown]))
         with self.hold_sync():
             self._maps, self._stale = replaced, True
             self._updates += 1
-            if self.map not in replaced:
-                self.map = next(iter(replaced))
+            # The map and its step change as one, so that no other step is sent in between.
+            with self.hold_trait_notifications():
+                self.map = shown
+                self.step = self.step if step is None else step
             self._show_map()
 
     def _show_map(self) -> None:

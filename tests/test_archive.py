@@ -114,6 +114,8 @@ def test_a_file_of_before_orders_is_read(rows: Rows, tmp_path: Path) -> None:
     Attention(rows(2, 2)).save(path)
     before = {"segment": "patches", "rows": 1, "cols": 2, "region": None, "order": "raster"}
     _rewrite_header(path, lambda header: {**header, "queries": [before], "keys": None})
+    _rewrite_header(path, lambda header: {k: v for k, v in header.items() if k != "made"})
+    assert Attention.load(path).made == ()
     assert Attention.load(path).queries.segments == (Patches(1, 2),)
 
 

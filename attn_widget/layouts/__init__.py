@@ -19,6 +19,7 @@ from .orders import window_merge_order as window_merge_order
 from .orders import windows as windows
 from .points import deformable as deformable
 from .points import dots as dots
+from .processors import from_processor as from_processor
 from .qwen import qwen2_vl as qwen2_vl
 from .qwen import smart_resize as smart_resize
 from .sequence import boxes as boxes

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..axes import Segment, Tokens
+from ..regions import Region
 from .counts import checked, square, summed
 from .orders import windows
-from .original import Fit, Size, original, pair, part, seen
+from .original import Fit, Original, Size, original, pair, part, seen
 
 
 def grid(
@@ -86,12 +87,53 @@ def vit(
         down, across = whole.height, whole.width
     else:
         down, across = pair(input_size, "input_size")
+    region = seen(whole, down, across, fit, resize)
+    return patched(
+        whole,
+        (down, across),
+        region,
+        patch=(tall, wide),
+        prefix=prefix,
+        registers=registers,
+        suffix=suffix,
+        count=count,
+    )
+
+
+def patched(
+    whole: Original,
+    size: tuple[int, int],
+    region: Region | None,
+    *,
+    patch: tuple[int, int],
+    prefix: Sequence[str] = (),
+    registers: int = 0,
+    suffix: Sequence[str] = (),
+    count: int | None = None,
+) -> list[Segment]:
+    """Patches of an input that shows a known part of the original image, and tokens around them.
+
+    Args:
+        whole: The original image.
+        size: (height, width) of the input in pixels.
+        region: The part of the original image that the input shows.
+        patch: (height, width) of a patch of the input in pixels.
+        prefix: Labels of the tokens before the registers.
+        registers: Number of register tokens.
+        suffix: Labels of the tokens after the patches.
+        count: Length of the real axis.
+
+    Raises:
+        ValueError: If no patch fits, or ``count`` is not prefix + registers + patches + suffix.
+    """
+    down, across = size
+    tall, wide = patch
     rows, cols = down // tall, across // wide
     if not (rows and cols):
         raise ValueError(
             f"a patch of {tall}×{wide} pixels is larger than an input of {down}×{across}"
         )
-    region = part(seen(whole, down, across, fit, resize), cols * wide / across, rows * tall / down)
+    region = part(region, cols * wide / across, rows * tall / down)
     before = [*prefix, *(f"register {number + 1}" for number in range(registers))]
     segments: list[Segment] = [whole.patches(rows, cols, region)]
     if before:

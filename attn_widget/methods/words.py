@@ -8,6 +8,7 @@ import numpy as np
 
 from ..attention import Attention
 from ..axes import Axis, Segment, Tokens, word_runs
+from ..made import Made
 from ..sources import Shape, Source, Weights, dtype_name
 
 
@@ -16,7 +17,8 @@ def merge_words(att: Attention) -> Attention:
 
     ``W = P · A · M`` with ``M[k, w] = 1`` where key token k belongs to word w and ``P[w, q]`` one
     over the number of tokens of word w. Rows that sum to 1 still do. Tokens outside any word stay
-    as they are. Read when asked for, like any map. Source: Clark et al. 2019, section 4.1.
+    as they are. Norms merge by the same rule (Kobayashi et al. 2020). Read when asked for, like any
+    map. Source: Clark et al. 2019, section 4.1.
 
     Args:
         att: A map where at least one side knows words; see `Tokens`.
@@ -34,10 +36,11 @@ def merge_words(att: Attention) -> Attention:
     if att.kind == "score":
         raise ValueError("scores before softmax cannot be summed into words; merge the weights")
     query_runs, key_runs = word_runs(att.queries), word_runs(att.keys)
-    queries = _merged(att.queries, query_runs)
-    keys = queries if att.keys is att.queries else _merged(att.keys, key_runs)
+    queries = merged_axis(att.queries, query_runs)
+    keys = queries if att.keys is att.queries else merged_axis(att.keys, key_runs)
     source = WordSource(att.source, query_runs, key_runs)
-    return Attention(source, queries, keys, kind=att.kind, name=att.name)
+    made = [*att.made, Made("merge_words", att.name)]
+    return Attention(source, queries, keys, kind=att.kind, name=att.name, made=made)
 
 
 class WordSource:
@@ -70,7 +73,8 @@ class WordSource:
             return np.asarray(merged / lengths[:, None], dtype=np.float32)
 
 
-def _merged(axis: Axis, runs: Sequence[range]) -> Axis:
+def merged_axis(axis: Axis, runs: Sequence[range]) -> Axis:
+    """The axis of the words that runs of neighbouring positions are; see `axes.word_runs`."""
     segments: list[Segment] = []
     for start, stop, segment in zip(axis.starts, axis.starts[1:], axis.segments, strict=False):
         if isinstance(segment, Tokens):

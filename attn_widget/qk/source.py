@@ -9,7 +9,7 @@ import numpy as np
 
 from ..mechanisms.steps import Steps, check_place
 from ..overview import Overview
-from ..sources import Shape, Weights
+from ..sources import Shape, Weights, to_float32
 from .arithmetic import FLOOR
 from .inputs import (
     Vectors,
@@ -231,6 +231,13 @@ class QKSource:
         sink = None if self._sinks is None else float(self._sinks[layer, head])
         place = (layer, head, query)
         return steps_of(self._query, self._key, self.value, self._rules, sink, place, places)
+
+    def values(self, layer: int, head: int, key: slice) -> Weights | None:
+        """The values that a head reads, (keys, Dv); None where none were given."""
+        if self.value is None:
+            return None
+        group = head // (self.shape[1] // self.value.shape[1])
+        return to_float32(self.value.part(layer, group, key))
 
     def _read(self, head: Head, query: slice, key: slice, out: Weights) -> None:
         norms = finish(self.log_sum_exp(head.layer, head.head, query))

@@ -201,7 +201,8 @@ export class Bar {
     set(this.#groups.step, "hidden", last < 1);
     this.#slider.max = String(last);
     this.#slider.value = String(state.step);
-    setText(this.#stepText, `${state.step} of 0–${last}`);
+    const named = content.name && content.name !== state.map ? ` · ${content.name}` : "";
+    setText(this.#stepText, `${state.step} of 0–${last}${named}`);
     set(this.#groups.map, "hidden", content.maps.length < 2);
     set(this.#groups.layer, "hidden", content.layers < 2);
     set(this.#groups.heads, "hidden", content.heads < 2);

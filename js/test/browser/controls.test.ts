@@ -137,6 +137,15 @@ describe("what is shown", () => {
     expectState(host, state);
   });
 
+  it("says what the step is called, where it has a name of its own", async () => {
+    const given = traits();
+    const said = (root: HTMLElement) => all(root, ".bar .group").map(({ textContent }) => textContent);
+    expect(said((await ready(given)).root)).toContain("step▶0 of 0–2");
+    const content = { ...(given._content as object), name: "step 40, loss 1.3" };
+    const named = await ready({ ...given, _content: content });
+    expect(said(named.root)).toContain("step▶0 of 0–2 · step 40, loss 1.3");
+  });
+
   it("moves on by the arrows beside the layer, and stops at its ends", async () => {
     const { root, host } = await ready(traits());
     const [previous, next] = [

@@ -1,0 +1,1 @@
+"""Attention of real models: from what they return, from caches, with labels of their tokenizers."""
