@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import traitlets
 
+from .answers.statistics import STATISTICS
 from .applied import AS_IT_IS, Applied, method_of
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
@@ -22,8 +23,8 @@ POOLS: Final = ("max", "mean")
 COLORMAPS: Final = ("auto", "viridis", "cividis", "grey", "inferno")
 INTERPOLATIONS: Final = ("nearest", "bilinear")
 PAINTS: Final = ("heat", "dim", "contours", "outline")
-SORTS: Final = ("layer", "entropy", "confidence", "sink", "distance", "previous", "next")
-PATTERNS: Final = ("previous", "next", "sink", "uniform", "sharp")
+SORTS: Final = ("layer", *STATISTICS)
+PATTERNS: Final = ("previous", "next", "sink", "uniform", "sharp", "induction")
 
 MATRIX_ABOVE: Final = 2048
 """Maps with more tokens on either side open in the matrix view: so many lines tell little."""

@@ -16,7 +16,7 @@ from PIL import Image
 
 import attn_widget as aw
 from attn_widget import Attention, samples
-from attn_widget.answers.thumbnails import STATISTICS, describe_head
+from attn_widget.answers.statistics import STATISTICS, describe_heads, head_places
 from attn_widget.figure import describe_picture, plot_heads, png_metadata, render_png
 from attn_widget.figure.canvas import PNG_BYTES
 from attn_widget.figure.colormap import MAPS, colours_at
@@ -115,7 +115,9 @@ def test_statistics_are_those_of_the_page() -> None:
     scene = scene_of(PARAGRAPH, HeadsState())
     rows = np.arange(PARAGRAPH.shape[2])
     for layer, head in ((0, 0), (1, 5), (2, 11)):
-        expected = describe_head(PARAGRAPH[layer, head, :, :], rows)
+        expected = describe_heads(
+            PARAGRAPH[layer, head : head + 1, :, :], rows, head_places(PARAGRAPH)
+        )[0]
         np.testing.assert_allclose(scene.statistics[layer, head], expected, rtol=1e-6)
 
 
@@ -156,7 +158,7 @@ def test_heads_of_other_patterns_are_faint(pattern: str, heads: set[tuple[int, i
     assert f"{len(heads)} {name} head{plural}, the others faint" in words_of(attention, state)
 
 
-@pytest.mark.parametrize("sort", STATISTICS)
+@pytest.mark.parametrize("sort", STATISTICS[:6])
 def test_heads_are_sorted_by_a_statistic_largest_first(sort: str) -> None:
     scene = scene_of(patterned(), HeadsState(sort=sort))
     values = scene.statistic(sort).reshape(-1)[scene.order]
@@ -166,6 +168,20 @@ def test_heads_are_sorted_by_a_statistic_largest_first(sort: str) -> None:
     first = int(scene.order[0])
     assert f"L{first // 3} H{first % 3}" in said
     assert f"by {NAMES[sort]}, largest first" in said
+
+
+@pytest.mark.parametrize("sort", ["induction", "special"])
+def test_heads_are_sorted_by_what_their_tokens_are(sort: str) -> None:
+    scene = scene_of(PARAGRAPH, HeadsState(sort=sort))
+    record = aw.evidence.describe(PARAGRAPH)
+    expected = {"induction": record.induction, "special": record.special_share}[sort]
+    np.testing.assert_allclose(scene.statistic(sort), expected, rtol=1e-5)
+    assert (np.diff(scene.statistic(sort).reshape(-1)[scene.order]) <= 0).all()
+
+
+def test_what_is_not_known_is_said() -> None:
+    said = describe_picture(patterned(), HeadsState(sort="image"))
+    assert said == "image: not known of this map"
 
 
 def test_the_answer_counts_patterns_or_names_the_first() -> None:

@@ -143,7 +143,7 @@ class TestSameNames:
     def test_of_choices(self) -> None:
         body = re.search(r"export interface State \{(.*?)\n\}", script("model.ts"), re.DOTALL)
         assert body is not None
-        theirs = dict(re.findall(r"^  (\w+): ([^;]*);", body[1], re.MULTILINE))
+        theirs = dict(re.findall(r"^  (\w+):\s([^;]*);", body[1], re.MULTILINE))
         for name, trait in WidgetState.class_traits(sync=True).items():
             options = getattr(trait, "options", None)
             if options is None:

@@ -1,4 +1,4 @@
-"""Every head as a small picture, and six numbers on each."""
+"""Every head as a small picture, and some numbers on each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as drawn_arrays
 
 from asking import ask, refused, replied, rows_of
-from attn_widget import Attention, evidence
+from attn_widget import Attention, evidence, samples
 from attn_widget.answers import thumbnails as thumbnails_module
+from attn_widget.answers.statistics import STATISTICS
 from attn_widget.codes import BYTES, decode, encode
 from brute import pooled
 from counted import CountedArray
@@ -61,8 +62,37 @@ def test_cells_and_numbers_are_those_of_the_slow_way(
                 evidence.next_token(part),
             ]
             np.testing.assert_allclose(
-                arrays["statistics"][layer, head], numbers, rtol=1e-5, atol=1e-6
+                arrays["statistics"][layer, head, :6], numbers, rtol=1e-5, atol=1e-6
             )
+    assert np.isnan(arrays["statistics"][..., 6:]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "known_of"),
+    [
+        ("sentence", {"induction", "special"}),
+        ("paragraph", {"induction", "special"}),
+        ("captioning", {"image"}),
+        ("recognition", {"special", "image"}),
+    ],
+)
+def test_shares_by_what_positions_are_agree_with_the_evidence(
+    name: str, known_of: set[str]
+) -> None:
+    attention = getattr(samples, name)()
+    layers = [0, attention.shape[0]]
+    _, arrays = ask(attention, {**THUMBNAILS, "layers": layers, "size": [3, 3]})
+    found = dict(zip(STATISTICS, np.moveaxis(arrays["statistics"], -1, 0), strict=True))
+    record = evidence.describe(attention)
+    for statistic, expected in (
+        ("induction", record.induction),
+        ("special", record.special_share),
+        ("image", record.image_share),
+    ):
+        known = np.isfinite(found[statistic])
+        assert known.all() or not known.any()
+        np.testing.assert_allclose(found[statistic][known], expected[known], rtol=1e-4, atol=1e-6)
+    assert {one for one in STATISTICS[6:] if np.isfinite(found[one]).all()} == known_of
 
 
 def test_numbers_tell_patterns_apart() -> None:
@@ -74,7 +104,7 @@ def test_numbers_tell_patterns_apart() -> None:
     even = np.full((length, length), 1 / length)
     values = np.stack([previous, sink, even, np.eye(length)])[None].astype(np.float32)
     _, arrays = ask(Attention(values), {**THUMBNAILS, "layers": [0, 1]})
-    table = dict(zip(thumbnails_module.STATISTICS, arrays["statistics"][0].T, strict=True))
+    table = dict(zip(STATISTICS, arrays["statistics"][0].T, strict=True))
     assert table["previous"].argmax() == 0
     assert table["sink"].argmax() == 1
     assert table["entropy"].argmax() == 2
@@ -103,7 +133,7 @@ def test_of_large_maps_come_from_some_queries(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_messages_stay_small(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     # The numbers take their time, and are tested above.
-    monkeypatch.setattr(thumbnails_module, "describe_head", lambda *_: np.zeros(6))
+    monkeypatch.setattr(thumbnails_module, "describe_heads", lambda *_: np.zeros((1, 9)))
     attention = Attention(np.broadcast_to(np.float32(0.5), shape))
     content, arrays = ask(attention, {**THUMBNAILS, "layers": [0, shape[0]]})
     assert arrays["max"].shape == (*shape[:2], *content["size"])

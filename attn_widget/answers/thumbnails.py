@@ -1,4 +1,4 @@
-"""Every head of some layers as a small picture, and six numbers on each."""
+"""Every head of some layers as a small picture, and some numbers on each."""
 
 from __future__ import annotations
 
@@ -12,20 +12,13 @@ from numpy.typing import NDArray
 from ..attention import Attention
 from ..codec import pack
 from ..codes import BYTES, encode, is_signed
-from ..evidence import (
-    confidence,
-    mean_distance,
-    next_token,
-    previous_token,
-    relative_entropy,
-    sink_score,
-)
 from ..memory import Memory
 from ..overview import SupportsElsewhere
 from ..pooling import Pool
 from ..sources import to_float32
 from ..streams import BLOCK_CELLS, read_queries, sampled_rows
 from .fields import ROOM, Request, Steps, cells, fitted, span
+from .statistics import STATISTICS, HeadPlaces, describe_heads, head_places
 
 MOST_CELLS: Final = 48
 """Thumbnails have at most so many cells on either side."""
@@ -38,8 +31,6 @@ HEAD_CELLS: Final = 1 << 22
 
 SAMPLED_ROWS: Final = 16
 """Queries read of each head at least."""
-
-STATISTICS: Final = ("entropy", "confidence", "sink", "distance", "previous", "next")
 
 
 def answer_thumbnails(attention: Attention, request: Request, memory: Memory) -> Steps:
@@ -62,7 +53,14 @@ def answer_thumbnails(attention: Attention, request: Request, memory: Memory) ->
     affordable = min(HEAD_CELLS, CHEAP_CELLS // max(1, heads)) // max(1, keys)
     wanted = max(SAMPLED_ROWS, affordable)
     rows = sampled_rows(attention, slice(0, queries), wanted, max(1, heads * keys))
-    glance = partial(glance_at, rows=rows, queries=queries, size=size, signed=signed)
+    glance = partial(
+        glance_at,
+        rows=rows,
+        queries=queries,
+        size=size,
+        signed=signed,
+        places=head_places(attention),
+    )
     missing = []
     for layer in range(shown.start, shown.stop):
         kept = memory.arrays(("glance", layer, size))
@@ -115,7 +113,12 @@ def _parts(
 
 
 def glance_at(
-    block: object, rows: NDArray[np.intp], queries: int, size: tuple[int, int], signed: bool
+    block: object,
+    rows: NDArray[np.intp],
+    queries: int,
+    size: tuple[int, int],
+    signed: bool,
+    places: HeadPlaces,
 ) -> tuple[NDArray[np.uint16], NDArray[np.float32], NDArray[np.float32]]:
     """Return codes, full values and statistics of some heads.
 
@@ -125,6 +128,7 @@ def glance_at(
         queries: how many there are.
         size: cells on either side.
         signed: whether weights are told with their sign.
+        places: where the map's positions stand.
     """
     heads = to_float32(block)
     codes = np.zeros((len(heads), *size), np.uint16)
@@ -137,30 +141,5 @@ def glance_at(
         finite = np.abs(strongest[np.isfinite(strongest)])
         full[head] = finite.max(initial=0.0) or 1.0
         codes[head] = encode(strongest, float(full[head]), signed, BYTES)
-        statistics[head] = describe_head(weights, rows)
+        statistics[head] = describe_heads(weights[None], rows, places)[0]
     return codes, full, statistics
-
-
-def describe_head(weights: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the six numbers of a head; see :data:`STATISTICS`.
-
-    Mean relative entropy of rows, mean of their largest weights, largest mean of a key, mean
-    distance as a share of the keys, and the shares of weight on the key before and after.
-
-    Args:
-        weights: float32 (n, K), rows of one head.
-        rows: the queries they are of.
-    """
-    keys = weights.shape[-1]
-    relative = relative_entropy(weights)
-    known = relative[np.isfinite(relative)]
-    return np.array(
-        [
-            known.mean() if known.size else np.nan,
-            confidence(weights),
-            sink_score(weights).max(initial=0.0),
-            mean_distance(weights, rows) / keys,
-            previous_token(weights, rows),
-            next_token(weights, rows),
-        ]
-    )

@@ -135,14 +135,14 @@ def _tokens(
         if len(ids) != len(keys):
             raise ValueError(f"tokens must be one a key, {len(keys)}; got {len(ids)}")
         return np.where(inside, ids[np.where(inside, positions, 0)], -1), ids
-    asked, held = ids_of(_texts(queries), _texts(keys))
+    asked, held = ids_of(texts_of(queries), texts_of(keys))
     same = asked[inside] == held[positions[inside]]
     counted = keys.labels == tuple(map(str, range(len(keys))))
     known = (held >= 0).any() and inside.any() and same.all() and not counted
     return (asked, held) if known else None
 
 
-def _texts(axis: Axis) -> list[str | None]:
+def texts_of(axis: Axis) -> list[str | None]:
     """Return the label of each token; special ones repeat without meaning and count as none."""
     special = frozenset(axis.special)
     return [

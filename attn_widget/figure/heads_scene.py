@@ -9,16 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..answers.thumbnails import STATISTICS
+from ..answers.statistics import STATISTICS, describe_heads, head_places
 from ..attention import Attention
-from ..evidence import (
-    confidence,
-    mean_distance,
-    next_token,
-    previous_token,
-    relative_entropy,
-    sink_score,
-)
 from ..pooling import Pool, spread
 from ..scale import full_value
 from ..selection import HeadsState
@@ -41,6 +33,7 @@ PATTERNS: Final[dict[str, tuple[str, str, float]]] = {
     "sink": ("sink", "sink", 0.5),
     "uniform": ("near uniform", "entropy", 0.85),
     "sharp": ("sharp", "confidence", 0.75),
+    "induction": ("induction", "induction", 0.4),
 }
 """What each pattern is called, which statistic tells it, and from which value on; as
 ``js/src/heads/statistics.ts`` says."""
@@ -52,6 +45,9 @@ NAMES: Final = {
     "distance": "distance",
     "previous": "previous token",
     "next": "next token",
+    "induction": "induction",
+    "special": "special tokens",
+    "image": "image",
 }
 """What the statistics are called, as on the page."""
 
@@ -62,6 +58,9 @@ MEANINGS: Final = {
     "distance": "mean distance from query to key, as a share of the length",
     "previous": "share of the weight on the key just before its query",
     "next": "share of the weight on the key just after its query",
+    "induction": "share of the weight on keys that follow an earlier copy of the query's token",
+    "special": "share of the weight on special tokens",
+    "image": "share of the weight on the image",
 }
 """What the statistics are, as the page says it."""
 
@@ -83,7 +82,7 @@ class HeadsScene:
     """Queries read of each head."""
     full: float
     statistics: NDArray[np.float64]
-    """``(L, H, 6)``, in the order of ``STATISTICS``; NaN where not read."""
+    """``(L, H, 9)``, in the order of ``STATISTICS``; NaN where not read."""
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -143,6 +142,7 @@ def read_heads(attention: Attention, state: HeadsState, size: tuple[int, int]) -
     layers, heads, queries, keys = attention.shape
     cells = np.full((layers, heads, *size), np.nan, np.float32)
     statistics = np.full((layers, heads, len(STATISTICS)), np.nan)
+    places = head_places(attention)
     largest, read = 0.0, 0
     width = layers * heads * keys
     count = min(queries, max(_LEAST_ROWS, _WEIGHTS // max(1, width)))
@@ -151,7 +151,7 @@ def read_heads(attention: Attention, state: HeadsState, size: tuple[int, int]) -
         rows = spread(queries, count)
         block = read_queries(attention, layer, slice(0, heads), rows, slice(0, keys))
         largest = max(largest, _largest(block))
-        statistics[layer] = _described(block, rows)
+        statistics[layer] = describe_heads(block, rows, places)
         for head, weights in enumerate(block):
             cells[layer, head] = _pooled(weights, rows, queries, size, state.scale == "row")
         read += 1
@@ -198,22 +198,6 @@ def _pooled(
     return pool.strongest()
 
 
-def _described(block: Values, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the statistics of heads ``(H, n, K)`` whose rows stand at ``n`` queries."""
-    relative = relative_entropy(block)
-    known = np.isfinite(relative)
-    entropy = np.where(known, relative, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    told = {
-        "entropy": np.where(known.any(axis=1), entropy, np.nan),
-        "confidence": confidence(block),
-        "sink": sink_score(block).max(axis=1, initial=0.0),
-        "distance": mean_distance(block, rows) / block.shape[2],
-        "previous": previous_token(block, rows),
-        "next": next_token(block, rows),
-    }
-    return np.stack([told[name] for name in STATISTICS], axis=1)
-
-
 def _largest(weights: Values) -> float:
     most = float(np.abs(weights).max(initial=0.0))
     if np.isfinite(most):
@@ -229,8 +213,10 @@ def answer(scene: HeadsScene) -> list[Piece]:
     if not queries * keys:
         return [Piece(f"This map has no {'sources' if queries else 'targets'}.")]
     if scene.flowing:
-        first = [cell for cell in scene.order[:3] if scene.read > cell // heads]
         values = scene.statistic(scene.state.sort).reshape(-1)
+        first = [cell for cell in scene.order[:3] if np.isfinite(values[cell])]
+        if not first:
+            return [Piece(f"{NAMES[scene.state.sort]}: not known of this map")]
         pieces = [Piece(f"largest {NAMES[scene.state.sort]}: ")]
         for at, cell in enumerate(first):
             pieces += [Piece(", ")] if at else []

@@ -42,9 +42,19 @@ export interface State {
   contours: readonly number[];
   /** The part the matrix shows, in tokens: [first query, last query + 1, first key, last key + 1]. */
   window: readonly number[] | null;
-  sort: "layer" | "entropy" | "confidence" | "sink" | "distance" | "previous" | "next";
+  sort:
+    | "layer"
+    | "entropy"
+    | "confidence"
+    | "sink"
+    | "distance"
+    | "previous"
+    | "next"
+    | "induction"
+    | "special"
+    | "image";
   /** The heads view shows only such heads in full. */
-  pattern: "previous" | "next" | "sink" | "uniform" | "sharp" | null;
+  pattern: "previous" | "next" | "sink" | "uniform" | "sharp" | "induction" | null;
   theme: "auto" | "light" | "dark";
   height: number | null;
   observe_hover: boolean;

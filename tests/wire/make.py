@@ -18,11 +18,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_widget import Attention, Tokens
-from attn_widget.answers.thumbnails import STATISTICS, describe_head
+from attn_widget import Attention, Patches, Tokens
+from attn_widget.answers.statistics import STATISTICS, describe_heads, head_places
 from attn_widget.axes import word_runs
 from attn_widget.codec import pack
 from attn_widget.codes import BYTES, WORDS, encode
+from attn_widget.content import describe
 from attn_widget.filters import Edges, Filter, select_edges
 from attn_widget.kinds import ADDS, VERBS
 from attn_widget.methods import merge_words
@@ -459,18 +460,40 @@ def statistics_cases() -> list[Case]:
         np.zeros((1, 4, 4), np.float32),
         np.ones((1, 3, 1), np.float32),
     ]
-    return [
-        {
-            "shape": list(weights.shape),
-            "weights": [number(value) for value in weights.flat],
-            "names": list(STATISTICS),
-            "statistics": [
-                [number(np.float32(n)) for n in describe_head(head, np.arange(weights.shape[1]))]
-                for head in weights
-            ],
-        }
-        for weights in maps
+    text = Tokens(["[CLS]", "a", "b", "a", "b", "[SEP]", "[SEP]"], special=[0, 5, 6])
+    picture = [Tokens(["[CLS]", "x", "x"], special=[0]), Patches(2, 2)]
+    labelled = [
+        Attention(softmax_map(2, 7, 7, seed=6), text),
+        Attention(softmax_map(2, 3, 7, seed=7), list("abc"), picture),
+        Attention(softmax_map(2, 7, 7, seed=8), picture),
     ]
+    return [_statistics_case(Attention(weights)) for weights in maps] + [
+        {**_statistics_case(attention), **_places_case(attention)} for attention in labelled
+    ]
+
+
+def _statistics_case(attention: Attention) -> Case:
+    _, heads, queries, keys = attention.shape
+    found = describe_heads(attention[0], np.arange(queries), head_places(attention))
+    return {
+        "shape": [heads, queries, keys],
+        "weights": [number(value) for value in attention[0].flat],
+        "names": list(STATISTICS),
+        "statistics": [[number(np.float32(n)) for n in head] for head in found],
+    }
+
+
+def _places_case(attention: Attention) -> Case:
+    """Say what the page is told of the axes, and what follows from that."""
+    places = head_places(attention)
+    return {
+        "content": describe(attention, 1, ["map"], 1),
+        "places": {
+            "tokens": None if places.tokens is None else places.tokens.tolist(),
+            "special": list(places.special),
+            "image": list(places.image),
+        },
+    }
 
 
 def as_text(cases: list[Case]) -> bytes:

@@ -5,7 +5,7 @@ import type { Content } from "../content.ts";
 import type { Reply } from "../protocol.ts";
 import { isSigned } from "../scale/codes.ts";
 import type { Store } from "../store.ts";
-import { STATISTICS, type Statistic, statisticsOf } from "./statistics.ts";
+import { type HeadPlaces, headPlaces, STATISTICS, type Statistic, statisticsOf } from "./statistics.ts";
 import { INFINITE, MASKED, MISSING, MOST_CELLS, type Thumbnail, thumbnailOf } from "./thumbnails.ts";
 
 /** One message; larger ones would delay what is in sight. */
@@ -39,6 +39,7 @@ export interface Sheet {
 export class Gallery {
   readonly #store: Store;
   #content: Content | undefined;
+  #places: HeadPlaces | undefined;
   #sheets: (Sheet | undefined)[] = [];
   /** The same in more cells, of layers looked at closely. */
   #sharp = new Map<number, Sheet>();
@@ -157,6 +158,7 @@ export class Gallery {
 
   #begin(content: Content): void {
     this.#content = content;
+    this.#places = headPlaces(content);
     this.#sheets = Array.from({ length: content.layers });
     this.#sharp.clear();
     this.#size = fitting(content, MOST_CELLS);
@@ -177,7 +179,7 @@ export class Gallery {
       codes.set(found.codes, head * rows * columns);
       full[head] = found.full;
     }
-    const statistics = statisticsOf(weights);
+    const statistics = statisticsOf(weights, this.#places);
     const stamp = ++this.#stamp;
     this.#sheets[layer] = {
       rows,

@@ -2,7 +2,7 @@
 
 import { h, set, setText } from "../dom.ts";
 import type { Painter } from "./draw.ts";
-import { short } from "./reading.ts";
+import { known, short } from "./reading.ts";
 import { NAMES, STATISTICS, type Statistic } from "./statistics.ts";
 import type { Thumbnail } from "./thumbnails.ts";
 
@@ -41,7 +41,13 @@ export class Preview {
     this.#shown = key;
     set(this.element, "hidden", false);
     setText(this.#title, name);
-    for (const [statistic, element] of this.#numbers) setText(element, short(value(statistic)));
+    const told = known(value);
+    for (const [statistic, element] of this.#numbers) {
+      setText(element, short(value(statistic)));
+      const hidden = !told.includes(statistic);
+      set(element, "hidden", hidden);
+      set(element.previousElementSibling as HTMLElement, "hidden", hidden);
+    }
     const shape = Math.min(2, Math.max(0.5, aspect));
     const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
     const [width, height] = [PREVIEW / Math.max(1, shape), PREVIEW * Math.min(1, shape)];

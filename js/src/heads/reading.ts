@@ -4,8 +4,14 @@ import type { Piece } from "../lines/reading.ts";
 import type { State } from "../model.ts";
 import { NAMES, STATISTICS, type Statistic } from "./statistics.ts";
 
+const SAID_ALWAYS = 6;
+
 /** A share as a label: two digits suffice to compare heads. */
 export const short = (value: number): string => (Number.isNaN(value) ? "–" : value.toFixed(2));
+
+/** The statistics to tell: of induction, special tokens and the image only what is known. */
+export const known = (value: (statistic: Statistic) => number): Statistic[] =>
+  STATISTICS.filter((name, at) => at < SAID_ALWAYS || !Number.isNaN(value(name)));
 
 /** "layer 3, head 7: entropy 0.42, …", the number that is sorted by first. */
 export function headPieces(
@@ -18,7 +24,7 @@ export function headPieces(
   if (STATISTICS.every((statistic) => Number.isNaN(value(statistic)))) {
     return [name, { text: " is not here yet" }];
   }
-  const order = [...STATISTICS].sort((a, b) => Number(b === sort) - Number(a === sort));
+  const order = known(value).sort((a, b) => Number(b === sort) - Number(a === sort));
   const numbers = order.flatMap((statistic, i): Piece[] => [
     { text: `${i === 0 ? ": " : ", "}${NAMES[statistic]} ` },
     { text: short(value(statistic)), strong: true },
