@@ -69,6 +69,7 @@ if (watching) {
       module,
       ecma: 2022,
       compress: { passes: 4, hoist_funs: true },
+      format: { ascii_only: module },
     });
     const file = resolve(outputs, bundle.file);
     const written = module ? await pack(code) : code;
