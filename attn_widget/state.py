@@ -11,10 +11,23 @@ from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
 from .mechanisms.steps import SupportsPanels, has_mechanism
+from .notes import KINDS
 from .scale import SCALES
 from .selection import LinesState
 from .slices import can_merge_words
-from .traits import Choice, Links, Name, Position, Positions, Share, Shares, Switch, Window, refuse
+from .traits import (
+    Choice,
+    Chosen,
+    Links,
+    Name,
+    Position,
+    Positions,
+    Share,
+    Shares,
+    Switch,
+    Window,
+    refuse,
+)
 
 VIEWS: Final = ("lines", "matrix", "heads", "overlay", "mechanism")
 POOLS: Final = ("max", "mean")
@@ -119,6 +132,10 @@ class WidgetState(traitlets.HasTraits):
     """Order of the heads view: by layer, or by a statistic."""
     pattern = Choice(PATTERNS, None)
     """The heads view shows only heads of this pattern as strong; None for all."""
+    notes = Switch(True)
+    """Whether the page says where the map must be read with care."""
+    dismissed = Chosen(KINDS)
+    """Kinds of notes that the page no longer shows; ``()`` brings them back."""
     theme = Choice(("auto", "light", "dark"), "auto")
     """Colours; ``"auto"`` follows the notebook."""
     height = Position(None, least=120, optional=True)
@@ -146,7 +163,8 @@ class WidgetState(traitlets.HasTraits):
     @property
     def attention(self) -> Attention:
         """The map shown."""
-        steps = self._maps[self.map]
+        # A name that no map has is about to be refused.
+        steps = self._maps.get(self.map) or next(iter(self._maps.values()))
         # While the name has changed and the step has yet to follow, the nearest step counts.
         shown: Attention = steps[min(self.step, len(steps) - 1)]
         return shown

@@ -167,6 +167,22 @@ class Shares(_State):
         return tuple(sorted({float(item) for item in items}))
 
 
+class Chosen(_State):
+    """Distinct words of a few, kept in the order given."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(())
+        self.choices = tuple(options)
+        self.info_text = f"any of {', '.join(repr(option) for option in options)}"
+
+    def validate(self, obj: Any, value: Any) -> tuple[str, ...]:
+        """Return the words as a tuple; a single one is taken as such."""
+        items = [value] if isinstance(value, str) else _items(value)
+        if items is None or not all(item in self.choices for item in items):
+            raise self.refuse(value)
+        return tuple(dict.fromkeys(str(item) for item in items))
+
+
 class Window(_State):
     """A part of a map, in tokens: (first query, last query + 1, first key, last key + 1), or None.
 

@@ -4,6 +4,7 @@ import { createAnnouncer } from "./a11y.ts";
 import { Bar } from "./controls/bar.ts";
 import { exportPanel } from "./controls/export.ts";
 import { helpLines } from "./controls/help.ts";
+import { Notes } from "./controls/notes.ts";
 import { filterSummary, Options } from "./controls/options.ts";
 import { h, set, setText } from "./dom.ts";
 import { composePicture } from "./export/compose.ts";
@@ -79,6 +80,7 @@ class Frame {
   readonly #views = h("div", { class: "views" });
   readonly #bar: Bar;
   readonly #options: Options;
+  readonly #notes: Notes;
   readonly #help = h("div", { class: "panel help", hidden: true });
   readonly #panels: readonly (readonly [button: HTMLButtonElement, panel: HTMLElement])[];
   readonly #optionsButton: HTMLButtonElement;
@@ -116,6 +118,7 @@ class Frame {
       "?",
     );
     this.#options = new Options(model, store, (direction) => this.#zoom(direction), signal);
+    this.#notes = new Notes(model, this.#say, signal);
     this.#panels = [
       [this.#optionsButton, this.#options.element],
       [exportButton, this.#exportPanel()],
@@ -131,6 +134,7 @@ class Frame {
       h("div", { class: "said" }, this.#readout, this.#why),
       this.#failed,
       this.#views,
+      this.#notes.element,
       this.#live,
     );
     shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss + mechanismCss), this.#root);
@@ -177,7 +181,7 @@ class Frame {
     this.#views.replaceChildren(...this.#seats.map(({ column }) => column));
     const views = this.#seats.map((seat) => seat.view);
     this.#options.show(views);
-    this.#help.replaceChildren(...helpLines(views));
+    this.#help.replaceChildren(...helpLines(views), this.#notes.restore);
     set(this.#root, "data-beside", names.length > 1);
     this.#tellStatus();
     this.#tellReadout((this.#seats[0] as Seat).told);
@@ -398,6 +402,7 @@ class Frame {
         legend: [
           `layer ${layer} · ${this.#bar.headsText}`,
           ...this.#seats.map(({ view }) => legendText(view.legend)),
+          ...this.#notes.texts,
         ],
         font: getComputedStyle(this.#root).fontFamily,
       },

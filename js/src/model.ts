@@ -43,6 +43,10 @@ export interface State {
   sort: "layer" | "entropy" | "confidence" | "sink" | "distance" | "previous" | "next";
   /** The heads view shows only such heads in full. */
   pattern: "previous" | "next" | "sink" | "uniform" | "sharp" | null;
+  /** Whether notes say where the map must be read with care. */
+  notes: boolean;
+  /** Kinds of notes no longer shown. */
+  dismissed: readonly string[];
   theme: "auto" | "light" | "dark";
   height: number | null;
   observe_hover: boolean;
@@ -80,6 +84,8 @@ const DEFAULTS: State = {
   window: null,
   sort: "layer",
   pattern: null,
+  notes: true,
+  dismissed: [],
   theme: "auto",
   height: null,
   observe_hover: false,
@@ -97,6 +103,7 @@ export const DATA = [
   "_edges",
   "_rows",
   "_mechanism",
+  "_notes",
 ] as const;
 export type DataName = (typeof DATA)[number];
 
