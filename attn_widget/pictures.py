@@ -35,6 +35,7 @@ def picture_state(state: WidgetState) -> PictureState:
             words=state.words,
             special=state.special,
             aside=state.aside,
+            links=state.links,
             theme=theme,
         )
     if state.view == "overlay":
@@ -77,6 +78,7 @@ def overlay_state(state: WidgetState) -> OverlayState:
         interpolation=state.interpolation,
         paint=state.paint,
         contours=state.contours,
+        masks=tuple(state.masks.outlines.items()),
         theme="light" if state.theme == "auto" else state.theme,
     )
 

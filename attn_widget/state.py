@@ -10,6 +10,7 @@ import traitlets
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
+from .masks import Masks, read_masks
 from .mechanisms.steps import SupportsPanels, has_mechanism
 from .notes import KINDS
 from .scale import SCALES
@@ -24,6 +25,7 @@ from .traits import (
     Positions,
     Share,
     Shares,
+    StateError,
     Switch,
     Window,
     refuse,
@@ -125,6 +127,9 @@ class WidgetState(traitlets.HasTraits):
     the strongest patches."""
     contours = Shares((0.5, 0.9))
     """Shares of the weight on the image that contours and outlines enclose."""
+    masks = traitlets.Any(Masks())
+    """Boolean masks of the image drawn over the overlay, such as where a thing is; see
+    :func:`attn_widget.masks.read_masks` for what is taken."""
     window = Window()
     """The part the matrix shows: (first query, last query + 1, first key, last key + 1), or None
     for all."""
@@ -163,7 +168,7 @@ class WidgetState(traitlets.HasTraits):
     @property
     def attention(self) -> Attention:
         """The map shown."""
-        # A name that no map has is about to be refused.
+        # A name of no map is refused, maybe after what depends on the map.
         steps = self._maps.get(self.map) or next(iter(self._maps.values()))
         # While the name has changed and the step has yet to follow, the nearest step counts.
         shown: Attention = steps[min(self.step, len(steps) - 1)]
@@ -298,6 +303,13 @@ class WidgetState(traitlets.HasTraits):
             self._below("links (query)", query, queries)
             self._below("links (key)", key, keys)
         return tuple(proposal["value"])
+
+    @traitlets.validate("masks")
+    def _valid_masks(self, proposal: Any) -> Masks:
+        try:
+            return read_masks(proposal["value"], self.attention)
+        except ValueError as error:
+            raise StateError(f"masks must be {error}") from None
 
     @traitlets.validate("window")
     def _valid_window(self, proposal: Any) -> tuple[int, int, int, int] | None:

@@ -17,6 +17,7 @@ from .content import block_room, describe, describe_block, describe_images
 from .export import export_page, write_page
 from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
+from .masks import page_masks
 from .memory import Memory
 from .notes import Note, notes
 from .pictures import picture_png, picture_state, plot_picture, shown_account
@@ -71,9 +72,10 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     _rows = traitlets.Dict().tag(sync=True, echo_update=False)
     _mechanism = traitlets.Dict().tag(sync=True, echo_update=False)
     _notes = traitlets.Dict().tag(sync=True, echo_update=False)
+    _masks = traitlets.Dict().tag(sync=True, echo_update=False)
 
     def __init__(self, maps: Any, *, view: str | None = None, **state: Any) -> None:
-        known = [*self._state_names(), "layout"]
+        known = [*self._state_names(), "masks", "layout"]
         for name in state:
             if name not in known:
                 raise unknown_keyword(name, known)
@@ -194,7 +196,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             self._send_block(block_room(content, new))
             for kind in protocol.KINDS:
                 self.set_trait(f"_{kind}", {})
-            self._notes = {}
+            self._notes, self._masks = {}, page_masks(self.masks, self._sent)
         self._look_for_notes()
         return self._revision
 
@@ -231,6 +233,11 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
 
     def _noted_state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("map", "step", "layer", "heads")}
+
+    @traitlets.observe("masks")
+    def _masks_changed(self, _: Any) -> None:
+        if self._is_open and self._is_sent:
+            self._masks = page_masks(self.masks, self.attention)
 
     @traitlets.observe("layer", "heads", "notes")
     def _noted_changed(self, _: Any) -> None:
@@ -356,6 +363,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         state = {name: getattr(self, name) for name in self._state_names()}
         if self.notes:
             state["_notes"] = run_steps(care_steps(self.attention, self._noted_state()))
+        state["_masks"] = page_masks(self.masks, self.attention)
         held = {
             kind: value
             for kind in protocol.KINDS

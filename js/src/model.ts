@@ -104,6 +104,7 @@ export const DATA = [
   "_rows",
   "_mechanism",
   "_notes",
+  "_masks",
 ] as const;
 export type DataName = (typeof DATA)[number];
 

@@ -2,7 +2,7 @@
 
 import { h, set, setText } from "../dom.ts";
 import { on } from "../lifetime.ts";
-import type { Model } from "../model.ts";
+import type { Model, StateName } from "../model.ts";
 
 interface Note {
   readonly kind: string;
@@ -14,7 +14,7 @@ interface Note {
 
 interface Wire {
   /** The state the notes are about. */
-  readonly shown?: Readonly<Record<"map" | "step" | "layer" | "heads", unknown>>;
+  readonly shown?: Readonly<Partial<Record<StateName, unknown>>>;
   readonly notes?: readonly Note[];
 }
 
@@ -47,12 +47,11 @@ export class Notes {
 
   #update(): void {
     const { state } = this.#model;
-    const { map, step, layer, heads, dismissed } = state;
+    const { dismissed } = state;
     const { shown, notes = [] } = (this.#model.data("_notes") ?? {}) as Wire;
-    const current =
-      shown &&
-      JSON.stringify([map, step, layer, heads]) ===
-        JSON.stringify([shown.map, shown.step, shown.layer, shown.heads]);
+    const current = Object.entries(shown ?? { map: null }).every(
+      ([name, value]) => JSON.stringify(state[name as StateName]) === JSON.stringify(value),
+    );
     const left = state.notes ? notes.filter(({ kind }) => !dismissed.includes(kind)) : [];
     this.#listed = current ? left : [];
     set(this.restore, "hidden", dismissed.length === 0);
@@ -90,7 +89,7 @@ export class Notes {
 
   #line({ kind, text, page, about }: Note): HTMLElement {
     const told = about.map(([heading, said]) => h("div", {}, h("b", {}, heading), ` ${said}`));
-    const aside = h("div", { class: "about", hidden: true }, ...told, h("div", {}, page));
+    const aside = h("div", { class: "explained", hidden: true }, ...told, h("div", {}, `More in ${page}`));
     const why = this.#button("what does this mean?", () => {
       set(aside, "hidden", !aside.hidden);
       set(why, "aria-expanded", String(!aside.hidden));
