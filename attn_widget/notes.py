@@ -108,12 +108,10 @@ def notes_steps(
     Returns:
         The notes, in the order of `KINDS`; none where all is well.
     """
-    if heads is None:
+    if heads is None or 0 in att.shape:
         return []
     shown = att.select(layers=layer, heads=list(heads) if len(heads) else None)
     _, count, queries, keys = shown.shape
-    if not (count and queries and keys):
-        return []
     wanted = max(LEAST_QUERIES, CELLS // (count * keys))
     rows = sampled_rows(shown, slice(0, queries), wanted, count * keys)
     yield 0.0

@@ -19,6 +19,7 @@ from .slices import can_merge_words
 from .traits import (
     Choice,
     Chosen,
+    Given,
     Links,
     Name,
     Position,
@@ -127,7 +128,7 @@ class WidgetState(traitlets.HasTraits):
     the strongest patches."""
     contours = Shares((0.5, 0.9))
     """Shares of the weight on the image that contours and outlines enclose."""
-    masks = traitlets.Any(Masks())
+    masks = Given(Masks())
     """Boolean masks of the image drawn over the overlay, such as where a thing is; see
     :func:`attn_widget.masks.read_masks` for what is taken."""
     window = Window()

@@ -32,6 +32,15 @@ _short = Repr()
 _short.maxother = _short.maxstring = 60
 
 
+class Given(_AnyTrait):
+    """What its widget makes of a value given; the page gets that in another form."""
+
+    info_text = "a value"
+
+    def __init__(self, default: Any) -> None:
+        super().__init__(default_value=default)
+
+
 class _State(_AnyTrait):
     """A view state: synced with the page, coerced on assignment."""
 

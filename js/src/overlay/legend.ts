@@ -115,7 +115,7 @@ function paintDashes(canvas: HTMLCanvasElement, ratio: number): void {
   canvas.height = Math.round(SWATCH.height * ratio);
   const context = canvas.getContext("2d");
   const middle = canvas.height / 2;
-  if (context) strokeTruth(context, new Path2D(`M0 ${middle}H${canvas.width}`), ratio);
+  if (context) strokeTruth(context, new Path2D(`M0 ${middle}H${canvas.width}`), 0.6 * ratio);
 }
 
 /** "weight 0 – 0.46, absolute · nearest". */
