@@ -100,7 +100,7 @@ class TestBackground:
             others = ["waiting"]
             work = Background(lambda: bool(others), heard.append)
             work.start(self.steps(heard))
-            yield
+            yield None
             assert heard == []
             others.clear()
             yield lambda: "done" in heard
@@ -137,7 +137,7 @@ class TestBackground:
             assert heard == ["step", "done"]
             work.start(self.steps(heard))
             work.stop()
-            yield
+            yield None
             assert heard == ["step", "done"]
 
         looped(run)
@@ -153,7 +153,7 @@ class TestBackground:
                 return "done"
 
             work.start(stopping())
-            yield
+            yield None
             assert heard == []
 
         looped(run)
@@ -225,7 +225,7 @@ class TestWidget:
     def test_notes_go_off_with_one_trait(self, channel: Channel, make: Make) -> None:
         def run() -> Generator[Until | None]:
             widget = make(mixed(), notes=False)
-            yield
+            yield None
             assert channel.updates(widget) == []
             widget.notes = True
             yield noted(widget)
@@ -240,7 +240,7 @@ class TestWidget:
         def run() -> Generator[Until | None]:
             widget = make(mixed())
             widget.close()
-            yield
+            yield None
             assert widget._notes == {}
 
         looped(run)
@@ -255,7 +255,7 @@ class TestWidget:
                     yield 0.0
 
             widget._tasks.start("slow", forever(), progress=str, done=str)
-            yield
+            yield None
             assert widget._notes == {}
             widget._tasks.cancel("slow")
             yield noted(widget)
