@@ -14,14 +14,21 @@ from .attention import Attention
 from .axes import Axis, Boxes, Tokens, word_runs
 from .codec import pack, wire_dtype
 from .copies import images_of, page_copies
+from .cost import cost_line
 from .images import image_id
-from .methods import merge_words
+from .methods import Method, merge_words
 from .slices import Block, can_merge_words
 
 JsonAxis = dict[str, Any]
 
 
-def describe(attention: Attention, revision: int, maps: list[str], steps: int) -> dict[str, Any]:
+def describe(
+    attention: Attention,
+    revision: int,
+    maps: list[str],
+    steps: int,
+    methods: Sequence[Method] = (),
+) -> dict[str, Any]:
     """Return what the page must know of a map, as JSON values.
 
     Args:
@@ -29,6 +36,7 @@ def describe(attention: Attention, revision: int, maps: list[str], steps: int) -
         revision: counts the maps shown, so that late answers are known as such.
         maps: names of all maps.
         steps: how many steps the map shown has.
+        methods: the methods to choose from.
     """
     merged = merge_words(attention) if can_merge_words(attention) else None
     same = attention.keys is attention.queries
@@ -40,6 +48,9 @@ def describe(attention: Attention, revision: int, maps: list[str], steps: int) -
         "steps": steps,
         "name": attention.name,
         "kind": attention.kind,
+        "made": " · ".join(step.brief for step in attention.made),
+        "cost": cost_line(attention),
+        "methods": [[method.name, method.label, method.description] for method in methods],
         "shape": list(attention.shape),
         "mechanism": mechanism_travels(attention),
         "exact": wire_dtype(attention.dtype) == "f4",

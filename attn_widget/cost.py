@@ -344,7 +344,7 @@ def cost_line(attention: Attention) -> str:
     """
     layers, heads, queries, keys = attention.shape
     counts = [f"{layers} layers"] * (layers > 1) + [f"{heads} heads"] * (heads > 1)
-    counts += [f"{queries:,}", f"{keys:,} weights"]
+    counts += [f"{queries:,}", f"{keys:,} {attention.kind}s"]
     stored = dtype_name(attention.source)
     size = layers * heads * queries * keys * _item_bytes(stored)
     line = f"{' × '.join(counts)}: {in_units(size, 'B')} as {stored}"
@@ -385,7 +385,7 @@ def _dtype_name(dtype: object) -> str:
 
 def _item_bytes(name: str) -> int:
     """Return the bytes of one number; those that NumPy does not know say their bits."""
-    if name.startswith(("bfloat", "float8", "float6", "float4")):
+    if name.startswith(("bfloat", "float8_", "float6_", "float4_")):
         return 2 if name.startswith("bfloat") else 1
     try:
         return int(np.dtype(cast(Any, name)).itemsize)

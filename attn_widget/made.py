@@ -49,6 +49,12 @@ class Made:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"{self.method}({settings})"
 
+    @property
+    def brief(self) -> str:
+        """The method with its parameters, and the notes that need no measuring."""
+        notes = () if callable(self._notes) else self._notes
+        return f"{self.call}: {'; '.join(notes)}" if notes else self.call
+
     def record(self) -> dict[str, Any]:
         """The step as JSON values; see `of_record`."""
         return {

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import traitlets
 
+from .applied import AS_IT_IS, Applied, method_of
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
@@ -82,6 +83,8 @@ class WidgetState(traitlets.HasTraits):
     """Name of the map shown."""
     step = Position(0)
     """Which step of a list of maps is shown."""
+    method = Name(None)
+    """A method applied to it, a name of ``methods.available(map)``; None shows it as it is."""
     layer = Position(0)
     """Layer shown."""
     heads = Positions(optional=True)
@@ -152,6 +155,9 @@ class WidgetState(traitlets.HasTraits):
     """What is hovered: layer, head, query, key, weight; None unless ``observe_hover`` is set."""
 
     _maps: Maps
+    _applied: Applied
+    _left: tuple[int, tuple[int, ...] | None] = (0, ())
+    """The layer and heads shown before a method made one of them."""
 
     @classmethod
     def _state_names(cls) -> list[str]:
@@ -167,13 +173,18 @@ class WidgetState(traitlets.HasTraits):
         return {name: list(steps) for name, steps in self._maps.items()}
 
     @property
-    def attention(self) -> Attention:
-        """The map shown."""
+    def given(self) -> Attention:
+        """The map shown, before a method is applied to it."""
         # A name of no map is refused, maybe after what depends on the map.
         steps = self._maps.get(self.map) or next(iter(self._maps.values()))
         # While the name has changed and the step has yet to follow, the nearest step counts.
         shown: Attention = steps[min(self.step, len(steps) - 1)]
         return shown
+
+    @property
+    def attention(self) -> Attention:
+        """The map shown: what the method makes of the one given."""
+        return self._applied.of(self.given, self.method)
 
     @property
     def shown_heads(self) -> tuple[int, ...]:
@@ -222,7 +233,20 @@ class WidgetState(traitlets.HasTraits):
             theme=theme,
         )
 
+    def _return_from(self, method: str | None) -> None:
+        """Show the layer and heads again that a method had made one of."""
+        kept, (layer, heads) = method_of(method), self._left
+        self._left = (
+            self.layer if kept.keeps_layers else layer,
+            self.heads if kept.keeps_heads else heads,
+        )
+        with self.hold_trait_notifications():
+            self.layer, self.heads = self._left
+            self._fit_state()
+
     def _fit_state(self) -> None:
+        if self.method is not None and self._applied.why_not(self.given, self.method):
+            self.method = None
         attention = self.attention
         layers, heads, queries, keys = attention.shape
         self.step = min(self.step, len(self._maps[self.map]) - 1)
@@ -279,6 +303,15 @@ class WidgetState(traitlets.HasTraits):
             names = ", ".join(repr(name) for name in self._maps)
             raise refuse("map", f"one of {names}", proposal["value"])
         return str(proposal["value"])
+
+    @traitlets.validate("method")
+    def _valid_method(self, proposal: Any) -> str | None:
+        value: str | None = proposal["value"]
+        if value is None or value == AS_IT_IS:
+            return None
+        if expected := self._applied.why_not(self.given, value):
+            raise refuse("method", expected, value)
+        return value
 
     @traitlets.validate("step")
     def _valid_step(self, proposal: Any) -> int:

@@ -1,4 +1,4 @@
-"""Where numbers begin to call for care, each with its source, in one place."""
+"""Where numbers begin to call for care or to decide, each with its source, in one place."""
 
 from __future__ import annotations
 
@@ -41,3 +41,27 @@ hundreds of keys, bfloat16 0.004. Learned sinks (softmax-1, Miller 2023) leave f
 UNSEEN_SHARE: Final = 0.01
 """Share of an image that no patch covers from which the map is one of a crop: less is rounding of
 its borders. A centre crop of a 4:3 photograph leaves a quarter unseen."""
+
+SAME_ANSWER: Final = 0.05
+"""Answers no further apart count as the same: the wider of the two margins of Jain and Wallace
+2019, section 4.2.2 (0.01 for classification, 0.05 for question answering)."""
+
+OTHER_MAP: Final = 0.35
+"""JSD from which on a map counts as another: half of ln 2, the most there can be. Own choice."""
+
+LIKE_MAP: Final = 0.1
+"""JSD up to which a map counts as much the same. Own choice: seeds of one small classifier reach
+it."""
+
+CHANCE: Final = 0.05
+"""Share of random orders that may do as well before it counts as chance: the usual level."""
+
+ALIKE: Final = 0.5
+"""Rank correlation from which on the map of a random model is still that of the real one. Own
+choice."""
+
+UNLIKE: Final = 0.2
+"""Rank correlation below which they have little in common. Own choice."""
+
+STABLE_TOP: Final = 0.8
+"""Share of rows that keep their strongest key from which on a map counts as stable. Own choice."""

@@ -55,12 +55,17 @@ class _State(_AnyTrait):
 
 
 class Name(_State):
-    """Any text."""
+    """Any text; None where that is the default, for which the empty text stands too."""
 
-    info_text = "a string"
+    def __init__(self, default: str | None) -> None:
+        super().__init__(default)
+        self.optional = default is None
+        self.info_text = "a string or None" if self.optional else "a string"
 
-    def validate(self, obj: Any, value: Any) -> str:
+    def validate(self, obj: Any, value: Any) -> str | None:
         """Return the text."""
+        if self.optional and (value is None or value == ""):
+            return None
         if isinstance(value, str):
             return str(value)
         raise self.refuse(value)

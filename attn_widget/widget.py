@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -11,6 +12,7 @@ import traitlets
 from . import _assets, protocol
 from .account import Account
 from .answers import Reply, hovered_at, reply_steps
+from .applied import Applied, offered
 from .attention import Attention
 from .care import care_steps
 from .content import block_room, describe, describe_block, describe_images
@@ -80,6 +82,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             if name not in known:
                 raise unknown_keyword(name, known)
         self._maps: Maps = as_maps(maps)
+        self._applied = Applied()
         self._sent: Attention | None = None
         self._stale = True
         self._revision = 0
@@ -154,6 +157,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             self._below("step", step, len(replaced[shown]))
         with self.hold_sync():
             self._maps, self._stale = replaced, True
+            self._applied = Applied()
             self._updates += 1
             # The map and its step change as one, so that no other step is sent in between.
             with self.hold_trait_notifications():
@@ -186,7 +190,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         self._memory = Memory()
         self._sent, self._stale = self.attention, False
         self._revision += 1
-        content = describe(self._sent, self._revision, list(self._maps), len(self._maps[self.map]))
+        steps = len(self._maps[self.map])
+        content = describe(self._sent, self._revision, list(self._maps), steps, offered(self.given))
         images = describe_images(self._sent)
         new = images if images.keys() != self._images.keys() else {}
         with self.hold_sync():
@@ -214,9 +219,12 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         block = read_block(attention, layers, queries)
         self._block = {"revision": self._revision, **describe_block(block, attention.dtype)}
 
-    @traitlets.observe("map", "step")
-    def _map_changed(self, _: Any) -> None:
-        self._show_map()
+    @traitlets.observe("map", "step", "method")
+    def _map_changed(self, change: Any) -> None:
+        with self.hold_sync():
+            if change["name"] == "method":
+                self._return_from(change["old"])
+            self._show_map()
 
     @traitlets.observe("layer")
     def _layer_changed(self, _: Any) -> None:
@@ -232,7 +240,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             self._notes = {}
 
     def _noted_state(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("map", "step", "layer", "heads")}
+        return {name: getattr(self, name) for name in ("map", "step", "method", "layer", "heads")}
 
     @traitlets.observe("masks")
     def _masks_changed(self, _: Any) -> None:
@@ -269,10 +277,24 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             # Of newer maps the page has yet to hear.
             self._tasks.start(
                 str(name),
-                reply_steps(self._sent, message, self._revision, self._memory),
+                self._apply_steps(message)
+                if kind == "method"
+                else reply_steps(self._sent, message, self._revision, self._memory),
                 progress=lambda share: self._send_reply(name, {"progress": share}),
                 done=self._answer,
             )
+
+    def _apply_steps(self, message: dict[str, Any]) -> Generator[float, None, Reply]:
+        """Apply the method that the page has chosen: the map shown stays until that is done."""
+        envelope = {"v": protocol.VERSION, "id": message.get("id"), "revision": self._revision}
+        given = self.given
+        try:
+            name = yield from self._applied.steps(given, message.get("method"))
+        except ValueError as error:
+            return Reply({**envelope, "ok": False, "error": str(error.__cause__ or error)})
+        if given is not self.given:
+            return Reply({**envelope, "ok": False, "error": "the map has changed"})
+        return Reply({**envelope, "ok": True}, held=("method", name))
 
     def _answer(self, reply: Reply) -> None:
         if reply.held is not None:
@@ -370,15 +392,16 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             if self._is_sent and (value := getattr(self, f"_{kind}"))
         }
         memory = self._memory if self._is_sent else Memory()
-        page = export_page(self._maps, state, self.shown_heads, held, memory, limit_mb)
+        maps = self._applied.of_all(self._maps, self.method)
+        page = export_page(maps, state, self.shown_heads, held, memory, limit_mb)
         if path is not None:
             write_page(page, path)
         return page
 
     def _png(self) -> bytes:
-        state = (self._updates, self.map, self.step, picture_state(self))
+        state = (self._updates, self.map, self.step, self.method, picture_state(self))
         if self._picture is None or self._picture[0] != state:
-            self._picture = (state, picture_png(self.attention, state[3]))
+            self._picture = (state, picture_png(self.attention, state[-1]))
         return self._picture[1]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

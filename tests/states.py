@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "beside": None,
     "map": "attention",
     "step": 0,
+    "method": None,
     "layer": 0,
     "heads": (),
     "combine": "each",

@@ -180,6 +180,8 @@ class TestWords:
         stored = aw.Attention(np.zeros((6, 12, 121, 121), dtype=np.float16))
         line = "6 layers × 12 heads × 121 × 121 weights: 2.11 MB as float16"
         assert cost_line(stored) == line
+        double = aw.Attention(np.zeros((2, 3)))
+        assert cost_line(double) == "2 × 3 weights: 48 B as float64"
         rng = np.random.default_rng(0)
         computed = aw.Attention.from_qk(*rng.standard_normal((2, 2, 3, 4)))
         assert cost_line(computed) == (

@@ -13,9 +13,16 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
 
 def test_there_are_a_quickstart_and_what_the_readme_names() -> None:
     names = {path.name for path in NOTEBOOKS}
-    assert {"quickstart", "recognition", "captioning", "detection"} <= {
-        name.removesuffix(".ipynb") for name in names
-    }
+    assert {
+        "quickstart",
+        "recognition",
+        "captioning",
+        "detection",
+        "mechanisms",
+        "training",
+        "explanation",
+        "sinks",
+    } <= {name.removesuffix(".ipynb") for name in names}
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"examples/(\w+\.ipynb)", readme)) <= names
 

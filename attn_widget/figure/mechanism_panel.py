@@ -120,7 +120,9 @@ def plan_keys(sheet: Sheet, scene: MechanismScene, panel: Panel, width: float) -
 
     sheet.quiet(0, top + 8, "key", names)
     heading = f"exp(logit {plus(-peak)})"
-    for at, text in enumerate(("logit", "exp" if column < 120 else heading, "weight")):
+    for at, text in enumerate(
+        ("logit", heading if column >= 120 and np.isfinite(peak) else "exp", "weight")
+    ):
         sheet.quiet(names + at * column, top + 8, text, column - 6)
     sheet.y += LINE
     finite = [float(row.masked[k]) for k in scene.shown if np.isfinite(row.masked[k])]

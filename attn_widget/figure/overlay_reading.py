@@ -36,6 +36,7 @@ def answer(scene: OverlayScene) -> list[Piece]:
         other,
         many_heads=len(scene.numbers) > 1,
         combine=scene.state.combine,
+        kind=scene.kind,
         how="mean" if scene.side == "query" else "sum",
     )
     where = _where(scene)
@@ -124,5 +125,5 @@ def accounts(scene: OverlayScene) -> list[str]:
         others = ", the others not shown" if scene.side == "key" else ""
         said.append(f"only every {ordinal(scene.every)} query read{others}")
     if scene.missing:
-        said.append(missing_phrase(scene.missing))
+        said.append(missing_phrase(scene.missing, scene.kind))
     return said

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..filters import COMBINED, Edges
+from ..kinds import ADDS, verb
 from ..scale import LOG_DECADES, TIMES_UNIFORM_FULL
 from .scene import Scene, pick_edges
 
@@ -132,6 +133,7 @@ def answer(scene: Scene) -> list[Piece]:
         far.labels,
         many_heads=_many_heads(scene),
         combine=scene.state.filters.combine,
+        kind=scene.kind,
     )
 
 
@@ -143,12 +145,13 @@ def sentence(
     *,
     many_heads: bool,
     combine: str,
+    kind: str = "weight",
     how: str = "mean",
 ) -> list[Piece]:
     """Return the joint attention (``how`` it is joined) of the tokens ``focus`` as a sentence."""
     present = np.flatnonzero(~np.isnan(joint.weights))
     order = present[np.argsort(-np.abs(joint.weights[present]), kind="stable")]
-    pieces = [*_listed(focus), Piece(f" {_verb(of_query, len(focus))} ")]
+    pieces = [*_listed(focus), Piece(f" {verb(kind, of_query, len(focus))} ")]
     if len(order) == 0:
         return [*pieces, Piece("nothing that is shown")]
     for index, position in enumerate(order[:_NAMED]):
@@ -159,7 +162,7 @@ def sentence(
             Piece(f" {format_weight(float(joint.weights[position]))}{head}"),
         ]
     rest = order[_NAMED:]
-    if len(rest) and (many_heads or combine == "max"):
+    if len(rest) and (many_heads or combine == "max" or kind not in ADDS):
         most = format_weight(abs(float(joint.weights[rest[0]])))
         pieces.append(Piece(f"; {len(rest)} more, at most {most}"))
     elif len(rest):
@@ -190,11 +193,19 @@ def _strongest(scene: Scene) -> list[Piece]:
         float(edges.weight[strongest]),
         apart=apart,
         head=int(edges.head[strongest]) if _many_heads(scene) else None,
+        kind=scene.kind,
     )
 
 
 def strongest_sentence(
-    query: str, key: str, weight: float, *, apart: bool, head: int | None = None, among: str = ""
+    query: str,
+    key: str,
+    weight: float,
+    *,
+    apart: bool,
+    head: int | None = None,
+    among: str = "",
+    kind: str = "weight",
 ) -> list[Piece]:
     """Return the sentence that names the strongest weight.
 
@@ -205,11 +216,12 @@ def strongest_sentence(
         apart: whether special tokens, left out, have stronger ones.
         head: its head, where several are shown.
         among: among which it is the strongest, after a space, where not all are known.
+        kind: what the numbers are.
     """
     return [
         Piece(f"strongest{among}{' apart from special tokens' if apart else ''}: "),
         Piece(query, strong=True),
-        Piece(f" {_verb(True, 1)} "),
+        Piece(f" {verb(kind, True)} "),
         Piece(key, strong=True),
         Piece(f" {format_weight(weight)}"),
         *([Piece(f" (head {head})")] if head is not None else []),
@@ -227,28 +239,28 @@ def accounts(scene: Scene) -> list[str]:
     edges = scene.edges
     said = []
     if edges.hidden_share > 0.0005:
-        said.append(f"{_percent(edges.hidden_share)} of the weight is hidden")
-    said += special_phrases(scene.state.filters.special, scene.special_share)
+        said.append(f"{_percent(edges.hidden_share)} of the {scene.kind} is hidden")
+    said += special_phrases(scene.state.filters.special, scene.special_share, scene.kind)
     if edges.missing:
-        said.append(missing_phrase(edges.missing))
+        said.append(missing_phrase(edges.missing, scene.kind))
     if scene.every > 1:
         said.append(f"every {ordinal(scene.every)} target drawn")
     return said
 
 
-def special_phrases(special: str, share: float) -> list[str]:
+def special_phrases(special: str, share: float, kind: str) -> list[str]:
     """Return what is done to special tokens, or what share they receive where that is much."""
     if special != "show":
         done = "hidden" if special == "hide" else "left out, rows renormalised"
         return [f"special tokens {done}"]
     if share >= _LARGE_SPECIAL_SHARE:
-        return [f"{_percent(share)} of the weight is on special tokens"]
+        return [f"{_percent(share)} of the {kind} is on special tokens"]
     return []
 
 
-def missing_phrase(count: int) -> str:
+def missing_phrase(count: int, kind: str) -> str:
     """Return how many weights are no number."""
-    return f"{count:,} weights are missing (NaN)"
+    return f"{count:,} {kind}{' is' if count == 1 else 's are'} missing (NaN)"
 
 
 def shape_phrase(scene: Scene) -> str:
@@ -303,12 +315,6 @@ def plain(pieces: Sequence[Piece]) -> str:
 
 def _many_heads(scene: Scene) -> bool:
     return len(scene.state.heads) > 1 and scene.state.filters.combine == "each"
-
-
-def _verb(of_query: bool, count: int) -> str:
-    if count == 1:
-        return "attends to" if of_query else "is attended by"
-    return "attend to" if of_query else "are attended by"
 
 
 def _listed(labels: Sequence[str]) -> list[Piece]:

@@ -15,6 +15,9 @@ export interface Axis {
   readonly words: Words | null;
 }
 
+/** The exact label of a position. */
+export const labelOf = ({ exact, labels }: Axis, at: number): string => exact.get(at) ?? labels[at] ?? "";
+
 /** (left, top, right, bottom) in pixels of the original image. */
 export type Region = readonly [left: number, top: number, right: number, bottom: number];
 
@@ -64,6 +67,12 @@ export interface Content {
   readonly steps: number;
   readonly name: string;
   readonly kind: Kind;
+  /** How it was made from other maps; empty for one that was given. */
+  readonly made: string;
+  /** What it takes, in a line. */
+  readonly cost: string;
+  /** The methods to choose from, the one that leaves it as it is first; empty for none. */
+  readonly methods: readonly (readonly [name: string, label: string, description: string])[];
   readonly layers: number;
   readonly heads: number;
   /** How weights arise is known: of a whole head at once, or of a row at a time. */
@@ -88,6 +97,9 @@ interface WireContent {
   steps: number;
   name: string;
   kind: Kind;
+  made?: string;
+  cost?: string;
+  methods?: Content["methods"];
   shape: [number, number, number, number];
   mechanism?: Content["mechanism"];
   images: Record<string, ImageSize>;
@@ -111,6 +123,9 @@ export function readContent(model: Model): Content | undefined {
     steps: wire.steps,
     name: wire.name,
     kind: wire.kind,
+    made: wire.made ?? "",
+    cost: wire.cost ?? "",
+    methods: wire.methods ?? [],
     layers: wire.shape[0],
     heads: wire.shape[1],
     mechanism: wire.mechanism ?? null,

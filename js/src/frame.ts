@@ -78,6 +78,7 @@ class Frame {
   readonly #say: (text: string) => void;
   readonly #failed = h("div", { class: "failed", role: "alert", hidden: true });
   readonly #views = h("div", { class: "views" });
+  readonly #about = h("div", { class: "about", "data-role": "about" });
   readonly #bar: Bar;
   readonly #options: Options;
   readonly #notes: Notes;
@@ -134,6 +135,7 @@ class Frame {
       h("div", { class: "said" }, this.#readout, this.#why),
       this.#failed,
       this.#views,
+      this.#about,
       this.#notes.element,
       this.#live,
     );
@@ -162,6 +164,8 @@ class Frame {
       this.#tellFilters();
     }, signal);
     this.#tellFilters();
+    store.subscribe(() => this.#tellAbout(), signal);
+    this.#tellAbout();
   }
 
   // --- the views --------------------------------------------------------------------------------
@@ -270,7 +274,7 @@ class Frame {
     set(this.#root, "data-status", failed ? "error" : loading ? "loading" : "ready");
     set(this.#failed, "hidden", !failed);
     setText(this.#failed, failed ? (failed.told.message ?? "the map can't be shown") : "");
-    for (const part of [this.#views, this.#readout]) set(part, "hidden", failed !== undefined);
+    for (const part of [this.#views, this.#readout, this.#about]) set(part, "hidden", failed !== undefined);
   }
 
   #painted(): void {
@@ -300,6 +304,11 @@ class Frame {
 
   #tellFilters(): void {
     setText(this.#optionsButton, filterSummary(this.#model.state) || "options");
+  }
+
+  #tellAbout(): void {
+    const { made = "", cost = "" } = this.#store.content ?? {};
+    setText(this.#about, [made, cost].filter(Boolean).join(" · "));
   }
 
   #setTheme(theme: Theme): void {
@@ -365,6 +374,7 @@ class Frame {
     const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     // Escape clears, and still reaches the notebook, which leaves its edit mode by it.
     if (event.key === "Escape") {
+      if (this.#bar.cancel()) return;
       if (this.#back) this.#explain();
       else this.#model.change({ pinned_queries: [], pinned_keys: [] });
       return;
@@ -402,6 +412,7 @@ class Frame {
         legend: [
           `layer ${layer} · ${this.#bar.headsText}`,
           ...this.#seats.map(({ view }) => legendText(view.legend)),
+          this.#store.content?.made ?? "",
           ...this.#notes.texts,
         ],
         font: getComputedStyle(this.#root).fontFamily,

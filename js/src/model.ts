@@ -10,6 +10,8 @@ export interface State {
   beside: State["view"] | null;
   map: string;
   step: number;
+  /** The name of a method applied to it; null shows it as it is. */
+  method: string | null;
   layer: number;
   /** `[]` means all heads, null none. */
   heads: readonly number[] | null;
@@ -59,6 +61,7 @@ const DEFAULTS: State = {
   beside: null,
   map: "",
   step: 0,
+  method: null,
   layer: 0,
   heads: [],
   combine: "each",

@@ -65,6 +65,9 @@ export class Store {
     this.#readData();
   }
 
+  /** Ask the kernel for what is no weight. */
+  readonly ask: Requests["ask"] = (...asked) => this.#requests.ask(...asked);
+
   get content(): Content | undefined {
     return this.#content;
   }

@@ -34,11 +34,12 @@ interface Of {
   readonly more?: (blobs: Blobs) => PageMap[];
   readonly parts?: readonly unknown[];
   readonly images?: PageMap["content"]["images"];
+  readonly mechanism?: string;
   readonly copies?: (blobs: Blobs) => Manifest["images"];
 }
 
 async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more = () => [], ...of }: Of = {}) {
-  const { parts = [], images = {}, copies = () => [] } = of;
+  const { parts = [], images = {}, copies = () => [], mechanism = null } = of;
   const blobs = new Blobs();
   const block = (layer: number) => ({
     layers: [layer, layer + 1] as const,
@@ -60,6 +61,7 @@ async function page({ layers = [0, 1, 2], answers = () => [], state = {}, more =
     name: "",
     kind: "weight",
     shape: [3, 2, 5, 4] as const,
+    mechanism,
     images,
     queries: 0,
     keys: 1,
@@ -253,6 +255,43 @@ describe("images", () => {
     model.change({ map: "two" });
     await until(() => store.content?.layers === 1);
     expect(model.state).toMatchObject({ view: "lines", beside: null, aside: [0] });
+  });
+});
+
+describe("mechanisms", () => {
+  test("are there where they were on screen, and come for other heads", async () => {
+    const held = (head: number) => (blobs: Blobs) => ({
+      kind: "mechanism",
+      request: { layer: 0, head },
+      fields: { layer: 0, head, panels: [] },
+      arrays: { "0 query": blobs.add("f4", [1, 2], Float32Array.of(head, 0.5)) },
+      held: head === 1,
+    });
+    const { host, store } = await page({
+      mechanism: "whole",
+      answers: (blobs) => [held(0)(blobs), held(1)(blobs)],
+      state: { view: "mechanism" },
+    });
+    expect(store.content?.mechanism).toBe("whole");
+    expect(store.slices.held("mechanism")?.fields).toMatchObject({ layer: 0, head: 1 });
+    const { content, arrays } = await ask(host, { kind: "mechanism", layer: 0, head: 0 });
+    expect(content).toMatchObject({ ok: true, head: 0 });
+    expect(arrays["0 query"]?.values).toEqual(Float32Array.of(0, 0.5));
+    const missing = await ask(host, { kind: "mechanism", layer: 1, head: 0 });
+    expect(missing.content).toMatchObject({ ok: false });
+  });
+
+  test("have a view only where there are any", async () => {
+    const { model, store } = await page({
+      more: (blobs) => [other(blobs)],
+      mechanism: "row",
+      state: { view: "mechanism", beside: null },
+    });
+    expect(model.state.view).toBe("mechanism");
+    model.change({ map: "two" });
+    await until(() => store.content?.layers === 1);
+    expect(model.state).toMatchObject({ view: "lines" });
+    expect([store.has("mechanism"), store.has("overlay"), store.has("matrix")]).toEqual([false, false, true]);
   });
 });
 

@@ -124,7 +124,7 @@ describe("the layout", () => {
           for (const { x, y, width: wide, height } of line) {
             expect(x).toBeGreaterThanOrEqual(-2);
             expect(x + wide).toBeLessThanOrEqual(width + 0.5);
-            expect(y + height).toBeLessThanOrEqual(panel.height + 0.5);
+            expect(y + height).toBeLessThanOrEqual(panel.bottom + 0.5);
           }
         }
         expect(panel.places.map(({ key }) => key)).toEqual([0, 1, 2, 3, 4, 5]);
@@ -200,7 +200,7 @@ describe("the layout", () => {
 
   it("begins the keys of two panels in line", () => {
     const low = layoutPanel(depicted("additive, whole"), 400, "light", null);
-    const high = layoutPanel(depicted("dot product, whole"), 400, "light", null, low.keysAt);
+    const high = layoutPanel(depicted("dot product, whole"), 400, "light", null, [0, 0], low.keysAt);
     expect(high.keysAt).toBeLessThan(low.keysAt);
     expect(high.places.map(({ y }) => y)).toEqual(low.places.map(({ y }) => y));
   });

@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Kind } from "../src/content.ts";
 import { jointOf, lineSentence, plain, sentence } from "../src/lines/reading.ts";
 import { COMBINED, type Edges, NO_EDGES } from "../src/lines/scene.ts";
 import { hoveredAt, type Told, tell } from "../src/lines/telling.ts";
 import type { Units } from "../src/lines/units.ts";
+import { adds, verb } from "../src/scale/kinds.ts";
 
 type Line = readonly [head: number, query: number, key: number, weight: number, strength?: number];
 
@@ -59,7 +62,14 @@ describe("jointOf", () => {
 
 describe("sentence", () => {
   const joint = (...lines: readonly Line[]) => jointOf(edgesOf(...lines), "query", 1, LABELS.length);
-  const base = { side: "query", focus: ["my"], labels: LABELS, manyHeads: false, combine: "each" } as const;
+  const base = {
+    kind: "weight",
+    side: "query",
+    focus: ["my"],
+    labels: LABELS,
+    manyHeads: false,
+    combine: "each",
+  } as const;
   const row = [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625].map((weight, key): Line => [0, 0, key, weight]);
 
   it("names the strongest, in order, and sums up the rest", () => {
@@ -148,8 +158,45 @@ describe("sentence", () => {
 });
 
 it("a line has both its ends and its value, and its head unless heads are combined", () => {
-  expect(plain(lineSentence("mon", "my", 0.8171, 2))).toBe("mon attends to my 0.817 (head 2)");
-  expect(plain(lineSentence("mon", "my", -2, COMBINED))).toBe("mon attends to my −2");
+  expect(plain(lineSentence("weight", "mon", "my", 0.8171, 2))).toBe("mon attends to my 0.817 (head 2)");
+  expect(plain(lineSentence("weight", "mon", "my", -2, COMBINED))).toBe("mon attends to my −2");
+});
+
+describe("each kind", () => {
+  const file = new URL("../../tests/wire/kinds.json", import.meta.url);
+  const cases = JSON.parse(readFileSync(file, "utf8")) as {
+    kind: Kind;
+    query: string[];
+    key: string[];
+    adds: boolean;
+  }[];
+  it.each(cases)("says what Python says of a $kind", ({ kind, query, key, adds: added }) => {
+    expect([verb(kind, "query"), verb(kind, "query", 2)]).toEqual(query);
+    expect([verb(kind, "key"), verb(kind, "key", 2)]).toEqual(key);
+    expect(adds(kind)).toBe(added);
+  });
+
+  it("is named in sentences, which add up only what may be added", () => {
+    const lines = [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625].map(
+      (weight, key): Line => [0, 0, key, weight],
+    );
+    const joint = jointOf(edgesOf(...lines), "query", 1, LABELS.length);
+    const said = (kind: Kind) =>
+      plain(
+        sentence({
+          kind,
+          side: "query",
+          focus: ["my"],
+          joint,
+          labels: LABELS,
+          manyHeads: false,
+          combine: "each",
+        }),
+      );
+    expect(said("relevance")).toMatch(/^my draws on je 0\.5, .*; 2 more share 0\.0469$/);
+    expect(said("norm")).toMatch(/^my receives from je 0\.5, .*; 2 more, at most 0\.0313$/);
+    expect(plain(lineSentence("relevance", "mon", "my", 0.5, COMBINED))).toBe("mon draws on my 0.5");
+  });
 });
 
 describe("tell", () => {
@@ -163,6 +210,7 @@ describe("tell", () => {
   const told = (more: Partial<Told>): string =>
     plain(
       tell({
+        kind: "weight",
         axes,
         focus: { query: [], key: [] },
         edges: NO_EDGES,

@@ -24,6 +24,7 @@ from attn_widget.axes import word_runs
 from attn_widget.codec import pack
 from attn_widget.codes import BYTES, WORDS, encode
 from attn_widget.filters import Edges, Filter, select_edges
+from attn_widget.kinds import ADDS, VERBS
 from attn_widget.methods import merge_words
 from attn_widget.scale import SCALES, ScaleContext, strength
 from attn_widget.slices import Strongest, fog_sizes
@@ -478,6 +479,17 @@ def as_text(cases: list[Case]) -> bytes:
     return f"[\n{lines}\n]\n".encode()
 
 
+# --- kinds ------------------------------------------------------------------------------------
+
+
+def kinds_cases() -> list[Case]:
+    """Say what is said of numbers of each kind."""
+    return [
+        {"kind": kind, "query": queries, "key": keys, "adds": kind in ADDS}
+        for kind, (queries, keys) in VERBS.items()
+    ]
+
+
 def make() -> dict[str, bytes]:
     """Make all files: their paths in this folder, and their contents."""
     return {
@@ -485,6 +497,7 @@ def make() -> dict[str, bytes]:
         "panels.json": as_text(panels_cases()),
         "edges.json": as_text(edges_cases()),
         "codes.json": as_text(codes_cases()),
+        "kinds.json": as_text(kinds_cases()),
         "fog.json": as_text(fog_cases()),
         "mechanism.json": as_text(mechanism_cases()),
         "statistics.json": as_text(statistics_cases()),

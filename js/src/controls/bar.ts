@@ -8,6 +8,7 @@ import type { Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import type { ViewName } from "../view.ts";
 import { options, select } from "./fields.ts";
+import { MethodSwitch } from "./method.ts";
 import { Player } from "./player.ts";
 
 const VIEWS: readonly (readonly [view: ViewName, title: string])[] = [
@@ -37,7 +38,8 @@ export class Bar {
     { type: "button", "aria-label": "next layer", title: "next layer ( ] )" },
     "›",
   );
-  readonly #groups: Record<"view" | "map" | "step" | "layer" | "heads", HTMLElement>;
+  readonly #method: MethodSwitch;
+  readonly #groups: Record<"view" | "map" | "step" | "layer" | "method" | "heads", HTMLElement>;
   readonly #slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
   readonly #stepText = h("span");
   readonly #steps: Player;
@@ -62,6 +64,7 @@ export class Bar {
     const goLayer = (layer: number) => model.change({ layer });
     this.#steps = new Player({ name: "play", now: steps, go: goStep }, lifetime);
     this.#layers = new Player({ name: "show the layers in turn", now: layers, go: goLayer }, lifetime);
+    this.#method = new MethodSwitch(model, store, signal);
     this.#groups = {
       view: h("div", { class: "group views-switch", role: "group", "aria-label": "view" }),
       map: h("div", { class: "group" }, this.#map),
@@ -82,6 +85,7 @@ export class Bar {
         this.#next,
         this.#layers.button,
       ),
+      method: this.#method.element,
       heads: h(
         "div",
         { class: "group" },
@@ -132,6 +136,11 @@ export class Bar {
   painted(): void {
     this.#steps.painted();
     this.#layers.painted();
+  }
+
+  /** Stop what is being computed; whether there was anything. */
+  cancel(): boolean {
+    return this.#method.cancel();
   }
 
   moveLayer(by: number): void {

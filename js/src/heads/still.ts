@@ -1,6 +1,6 @@
 /** What the heads view has on screen, as a part of a picture, and the weights of the heads chosen. */
 
-import type { Content } from "../content.ts";
+import { type Content, labelOf } from "../content.ts";
 import { INK } from "../export/compose.ts";
 import type { Row } from "../export/csv.ts";
 import type { Part, Text } from "../export/picture.ts";
@@ -76,7 +76,6 @@ export function stillRows(
   heads: readonly number[],
   weights: Weights,
 ): Row[] {
-  const label = ({ labels, exact }: Content["queries"], at: number) => exact.get(at) ?? labels[at] ?? "";
   return heads.flatMap((head) => {
     const start = head * weights.queries * weights.keys;
     return Array.from({ length: weights.queries * weights.keys }, (_, i) => {
@@ -86,9 +85,9 @@ export function stillRows(
         layer,
         head,
         query,
-        queryLabel: label(queries, query),
+        queryLabel: labelOf(queries, query),
         key,
-        keyLabel: label(keys, key),
+        keyLabel: labelOf(keys, key),
         weight,
       };
     });

@@ -3,6 +3,7 @@
 import type { Content } from "../content.ts";
 import { cssColour, h, set, setText } from "../dom.ts";
 import type { State } from "../model.ts";
+import { verb } from "../scale/kinds.ts";
 import { headColour } from "../scale/palette.ts";
 import { formatWeight, legendOf } from "../scale/scale.ts";
 import type { Theme } from "../theme.ts";
@@ -44,7 +45,7 @@ export class Legend {
   update(content: Content, state: State, account: Account, theme: Theme): void {
     this.#drawRamp(theme);
     const [from, to] = state.orientation === "vertical" ? ["left", "right"] : ["above", "below"];
-    setText(this.#sides, `target (${from}) attends to source (${to})`);
+    setText(this.#sides, `target (${from}) ${verb(content.kind, "query")} source (${to})`);
     setText(
       this.#scale,
       `opacity and width: ${content.kind} ${legendOf(state.scale, content.kind, account.full)}`,
@@ -53,13 +54,13 @@ export class Legend {
     setText(this.#colour, state.combine === "each" ? "colour: head" : `${state.combine} of the heads shown`);
     set(this.#colour, "hidden", !many);
     set(this.#links, "hidden", state.links.length === 0);
-    setText(this.#hidden, `${percent(account.hidden)} of the weight is hidden`);
+    setText(this.#hidden, `${percent(account.hidden)} of the ${content.kind} is hidden`);
     set(this.#hidden, "hidden", !(account.hidden > 0.0005));
-    setText(this.#special, `${percent(account.special)} of the weight is on special tokens`);
+    setText(this.#special, `${percent(account.special)} of the ${content.kind} is on special tokens`);
     set(this.#special, "hidden", !(account.special >= LARGE_SPECIAL_SHARE));
     setText(
       this.#missing,
-      account.missing === 1 ? "1 weight is missing (NaN)" : `${account.missing} weights are missing (NaN)`,
+      `${account.missing} ${content.kind}${account.missing === 1 ? " is" : "s are"} missing (NaN)`,
     );
     set(this.#missing, "hidden", account.missing === 0);
     const [queries, keys] = [content.queries.labels.length, content.keys.labels.length];

@@ -1,5 +1,7 @@
 /** What is hovered or pinned, said in words: the readout and the screen reader get the same sentence. */
 
+import type { Kind } from "../content.ts";
+import { adds, verb } from "../scale/kinds.ts";
 import { formatWeight } from "../scale/scale.ts";
 import type { Side } from "../store.ts";
 import { COMBINED, type Edges } from "./scene.ts";
@@ -18,11 +20,6 @@ export interface Joint {
   /** The head it belongs to. */
   readonly heads: Uint16Array;
 }
-
-export const VERBS: Readonly<Record<Side, string>> = {
-  query: "attends to",
-  key: "is attended by",
-};
 
 /**
  * Joint attention of `focus` tokens of `side`: for each head the mean over them, then the strongest
@@ -107,6 +104,7 @@ const named = (label: string): string =>
   label.length > LONGEST_NAME ? `${[...label].slice(0, LONGEST_NAME - 1).join("")}…` : label;
 
 export interface SentenceInput {
+  readonly kind: Kind;
   readonly side: Side;
   /** Labels of the tokens in focus. */
   readonly focus: readonly string[];
@@ -121,11 +119,11 @@ export interface SentenceInput {
 
 /** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004". */
 export function sentence(input: SentenceInput): Piece[] {
-  const { side, focus, joint, labels, manyHeads, combine } = input;
+  const { kind, side, focus, joint, labels, manyHeads, combine } = input;
   const { of = focus.length > 1 ? `mean of ${focus.length}` : "" } = input;
   const weightAt = (at: number) => joint.weights[at] as number;
   const { first, count, rest, most } = ranked(joint.weights);
-  const pieces: Piece[] = [...listed(focus), { text: ` ${verb(side, focus.length)} ` }];
+  const pieces: Piece[] = [...listed(focus), { text: ` ${verb(kind, side, focus.length)} ` }];
   if (first.length === 0) return [...pieces, { text: "nothing that is shown" }];
   first.forEach((at, i) => {
     if (i > 0) pieces.push({ text: ", " });
@@ -138,7 +136,7 @@ export function sentence(input: SentenceInput): Piece[] {
   if (count > 0) {
     pieces.push({
       text:
-        manyHeads || combine === "max"
+        manyHeads || combine === "max" || !adds(kind)
           ? `; ${count} more, at most ${formatWeight(most)}`
           : `; ${count} more share ${formatWeight(rest)}`,
     });
@@ -174,10 +172,10 @@ function ranked(weights: Float32Array) {
 }
 
 /** "*mon* attends to *my* 0.817 (head 2)": one line, both ends and its value. */
-export function lineSentence(query: string, key: string, weight: number, head: number): Piece[] {
+export function lineSentence(kind: Kind, query: string, key: string, weight: number, head: number): Piece[] {
   const pieces: Piece[] = [
     { text: named(query), strong: true },
-    { text: ` ${VERBS.query} ` },
+    { text: ` ${verb(kind, "query")} ` },
     { text: named(key), strong: true },
     { text: ` ${formatWeight(weight)}` },
   ];
@@ -186,11 +184,6 @@ export function lineSentence(query: string, key: string, weight: number, head: n
 }
 
 export const plain = (pieces: readonly Piece[]): string => pieces.map(({ text }) => text).join("");
-
-function verb(side: Side, count: number): string {
-  if (count === 1) return VERBS[side];
-  return side === "query" ? "attend to" : "are attended by";
-}
 
 /** The tokens in focus, the first few by name. */
 export function listed(labels: readonly string[]): Piece[] {

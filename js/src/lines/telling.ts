@@ -1,5 +1,6 @@
 /** The focus in words and as the report that Python may observe. */
 
+import type { Kind } from "../content.ts";
 import type { State } from "../model.ts";
 import type { Side } from "../store.ts";
 import type { Target } from "./gestures.ts";
@@ -17,6 +18,7 @@ export interface Hovered {
 }
 
 export interface Told {
+  readonly kind: Kind;
   readonly axes: Axes;
   readonly focus: Focus;
   /** Undefined while its weights are on their way. */
@@ -34,7 +36,7 @@ export function tell(told: Told): Piece[] {
   return blocks ? [...said(told), { text: ` (${blocks})` }] : said(told);
 }
 
-function said({ axes, focus, edges, heads, combine, focusOnly, failure }: Told): Piece[] {
+function said({ kind, axes, focus, edges, heads, combine, focusOnly, failure }: Told): Piece[] {
   if (isEmpty(focus)) return [{ text: hint(heads, focusOnly) }];
   const side: Side = focus.query.length > 0 ? "query" : "key";
   const other: Side = side === "query" ? "key" : "query";
@@ -45,12 +47,12 @@ function said({ axes, focus, edges, heads, combine, focusOnly, failure }: Told):
   if (edges.count === 1 && focus.query.length === 1 && focus.key.length === 1) {
     const [query, key] = [edges.query[0] as number, edges.key[0] as number];
     const [from, to] = [axes.query.labels[query] ?? "", axes.key.labels[key] ?? ""];
-    return lineSentence(from, to, edges.weight[0] as number, edges.head[0] as number);
+    return lineSentence(kind, from, to, edges.weight[0] as number, edges.head[0] as number);
   }
   const joint = jointsOf(edges, { ...NO_FOCUS, [side]: focus[side] }, axes)[other];
   if (!joint) return [];
   const manyHeads = combine === "each" && heads > 1;
-  return sentence({ side, focus: named, joint, labels: axes[other].labels, manyHeads, combine });
+  return sentence({ kind, side, focus: named, joint, labels: axes[other].labels, manyHeads, combine });
 }
 
 function hint(heads: number, focusOnly: boolean): string {

@@ -436,6 +436,7 @@ export class LinesView implements View {
     const { axes, content, focusOnly } = this.#depiction;
     const { state } = this.#model;
     return tell({
+      kind: content?.kind ?? "weight",
       axes,
       focus: this.#focus,
       edges: this.#focusEdges,

@@ -6,6 +6,7 @@ import { on } from "../lifetime.ts";
 import type { Rgb } from "../lines/scene.ts";
 import type { State } from "../model.ts";
 import { INFINITE, MASKED, MISSING } from "../scale/codes.ts";
+import { verb } from "../scale/kinds.ts";
 import { formatWeight, LOG_DECADES, type Scale, TIMES_UNIFORM_FULL } from "../scale/scale.ts";
 import type { Theme } from "../theme.ts";
 import { imageOf, paintRamp, ratioNow, type Seen } from "./draw.ts";
@@ -73,6 +74,7 @@ export class MatrixLegend {
   #shape: LegendInput["shape"] = [0, 0];
   readonly #ramp = h("canvas", { role: "img" });
   readonly #numbers = [h("span"), h("span"), h("span")] as const;
+  readonly #sides = h("span");
   readonly #scale = h("span");
   readonly #heads = h("span");
   readonly #pool = h("span");
@@ -91,7 +93,7 @@ export class MatrixLegend {
     this.element = h(
       "div",
       { class: "legend", "data-role": "legend" },
-      h("span", {}, "target (row) attends to source (column)"),
+      this.#sides,
       h(
         "span",
         { class: "matrix-ramp" },
@@ -127,6 +129,7 @@ export class MatrixLegend {
     const about = input.aboutRows ? " (the largest as far as the overview tells)" : "";
     const scale = `${kind}, ${SCALES[state.scale]}${about}`;
     setText(this.#scale, scale);
+    setText(this.#sides, `target (row) ${verb(kind, "query")} source (column)`);
     set(this.#ramp, "aria-label", `colours from ${numbers[0]} to ${numbers[2]}: ${scale}`);
     const each = state.combine === "each" ? ": a cell has room for one number" : "";
     show(this.#heads, heads.length > 1 ? `${headsText(heads, state.combine).slice(2, -1)}${each}` : "");

@@ -1,10 +1,12 @@
 /** What is hovered or pinned in the matrix, in words. */
 
+import type { Kind } from "../content.ts";
 import { type Axes, type Focus, isEmpty } from "../lines/picture.ts";
 import { lineSentence, listed, type Piece } from "../lines/reading.ts";
 import { COMBINED } from "../lines/scene.ts";
 import type { Hovered } from "../lines/telling.ts";
 import type { State } from "../model.ts";
+import { adds, verb } from "../scale/kinds.ts";
 import { formatWeight } from "../scale/scale.ts";
 import type { Side } from "../store.ts";
 import { merging } from "./field.ts";
@@ -23,6 +25,8 @@ const NAMED = 4;
 export const headsText = (heads: readonly number[], combine: State["combine"]): string =>
   heads.length === 1 ? ` (head ${heads[0]})` : ` (${merging(combine)} of ${heads.length} heads)`;
 
+const kindOf = ({ content }: Source): Kind => content?.kind ?? "weight";
+
 export function tell(source: Source, state: State, { row, col }: Cell, pinned: Focus): Piece[] {
   const { axes, heads } = source;
   if (heads.length === 0) return [{ text: "no head is shown: choose heads above" }];
@@ -36,7 +40,7 @@ export function tell(source: Source, state: State, { row, col }: Cell, pinned: F
   if (query.length > 0 && key.length > 0) {
     return [
       ...listed(query.map((at) => axes.query.labels[at] ?? "")),
-      { text: query.length === 1 ? " attends to " : " attend to " },
+      { text: ` ${verb(kindOf(source), "query", query.length)} ` },
       ...listed(key.map((at) => axes.key.labels[at] ?? "")),
       { text: `: ${query.length * key.length} cells pinned` },
     ];
@@ -58,9 +62,12 @@ function cellSentence(source: Source, state: State, row: number, col: number): P
   const weight = weightOf(source, row, col);
   const after = source.here.causal && col > row + axes.key.count - axes.query.count;
   if (weight !== undefined) {
-    return [...lineSentence(from, to, weight, COMBINED), { text: after ? `${of}: masked` : of }];
+    return [
+      ...lineSentence(kindOf(source), from, to, weight, COMBINED),
+      { text: after ? `${of}: masked` : of },
+    ];
   }
-  const said = [...listed([from]), { text: " attends to " }, ...listed([to])];
+  const said = [...listed([from]), { text: ` ${verb(kindOf(source), "query")} ` }, ...listed([to])];
   const about = source.about(row, col, state.pool);
   const size = (span: Span) => span[1] - span[0];
   if (about && !Number.isNaN(about.value) && size(about.rows) * size(about.cols) === 1) {
@@ -72,7 +79,7 @@ function cellSentence(source: Source, state: State, row: number, col: number): P
 /** "*mon* attends to *my* 0.817, *beautiful* 0.179; 7 more share 0.004": the mean over several. */
 function rowSentence(source: Source, state: State, side: Side, units: readonly number[]): Piece[] {
   const { axes, heads, here } = source;
-  const verb = side === "query" ? ["attends to", "attend to"] : ["is attended by", "are attended by"];
+  const kind = kindOf(source);
   const said: Piece[] = listed(units.map((at) => axes[side].labels[at] ?? ""));
   const rows = units.map((unit) => source.row(side, unit));
   const other = side === "query" ? axes.key : axes.query;
@@ -80,14 +87,15 @@ function rowSentence(source: Source, state: State, side: Side, units: readonly n
     return [...said, { text: ` — ${source.refusal(side, units[0] as number) ?? "loading …"}` }];
   }
   const mean = meanOf(rows as Float32Array[]);
-  const { strongest, rest, sum } = summed(mean);
-  said.push({ text: ` ${verb[units.length === 1 ? 0 : 1]} ` });
+  const { strongest, rest, sum, most } = summed(mean);
+  said.push({ text: ` ${verb(kind, side, units.length)} ` });
   strongest.forEach((at, i) => {
     if (i > 0) said.push({ text: ", " });
     said.push(...listed([other.labels[at] ?? ""]), { text: ` ${formatWeight(mean[at] as number)}` });
   });
   if (strongest.length === 0) said.push({ text: "nothing" });
-  if (rest > 0) said.push({ text: `; ${rest} more share ${formatWeight(sum)}` });
+  const others = adds(kind) ? ` share ${formatWeight(sum)}` : `, at most ${formatWeight(most)}`;
+  if (rest > 0) said.push({ text: `; ${rest} more${others}` });
   said.push({ text: units.length > 1 ? ` (mean of ${units.length})` : headsText(heads, state.combine) });
   if (units.length > 1) return said;
   const strip = side === "query" ? here.entropy : here.totals;
@@ -113,24 +121,27 @@ function meanOf(rows: readonly Float32Array[]): Float32Array {
   );
 }
 
-/** The strongest few of a row, and how many others share what. */
-function summed(weights: Float32Array): { strongest: number[]; rest: number; sum: number } {
+/** The strongest few of a row, how many others share what, and the strongest of those. */
+function summed(weights: Float32Array) {
   const strongest: number[] = [];
   let rest = 0;
   let sum = 0;
+  let most = 0;
   const size = (at: number) => Math.abs(weights[at] as number);
   for (let at = 0; at < weights.length; at++) {
     if (!(size(at) > 0) || weights[at] === -Infinity) continue;
     rest++;
     sum += weights[at] as number;
-    if (strongest.length === NAMED && size(at) <= size(strongest[NAMED - 1] as number)) continue;
+    const weakest = strongest[NAMED - 1];
+    if (weakest !== undefined) most = Math.max(most, Math.min(size(at), size(weakest)));
+    if (weakest !== undefined && size(at) <= size(weakest)) continue;
     let place = strongest.length;
     while (place > 0 && size(at) > size(strongest[place - 1] as number)) place--;
     strongest.splice(place, 0, at);
     if (strongest.length > NAMED) strongest.pop();
   }
   for (const at of strongest) sum -= weights[at] as number;
-  return { strongest, rest: rest - strongest.length, sum };
+  return { strongest, rest: rest - strongest.length, sum, most };
 }
 
 /** The cell of largest magnitude in a rectangle, where all weights are here. */

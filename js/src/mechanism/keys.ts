@@ -3,7 +3,7 @@
 import type { Content } from "../content.ts";
 import { set } from "../dom.ts";
 import { TokenList } from "../token-list.ts";
-import type { Placed } from "./numbers.ts";
+import type { Panel } from "./layout.ts";
 import { LINE } from "./sheet.ts";
 
 export class KeyNames extends TokenList {
@@ -19,7 +19,7 @@ export class KeyNames extends TokenList {
     return this.units?.starts[at] ?? 0;
   }
 
-  show(content: Content | undefined, { places, left, top }: Placed, chosen: number): void {
+  show(content: Content | undefined, { places }: Panel, chosen: number): void {
     const { labels, exact, special } = content?.keys ?? { labels: [], exact: new Map(), special: [] };
     const shown = places.map(({ key }) => key);
     const starts = Uint32Array.from([...shown, labels.length]);
@@ -38,8 +38,8 @@ export class KeyNames extends TokenList {
     places.forEach(({ key, x, y, width }, at) => {
       const token = this.tokens.get(at) as HTMLElement;
       Object.assign(token.style, {
-        left: `${left + x}px`,
-        top: `${top + y}px`,
+        left: `${x}px`,
+        top: `${y}px`,
         width: `${width}px`,
         height: `${LINE}px`,
       });

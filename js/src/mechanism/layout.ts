@@ -29,7 +29,7 @@ export interface Place {
 }
 
 export interface Panel extends Pick<Sheet, "boxes" | "texts" | "cells" | "told"> {
-  readonly height: number;
+  readonly bottom: number;
   /** Where the lines of the keys begin. */
   readonly keysAt: number;
   readonly places: readonly Place[];
@@ -55,6 +55,7 @@ export const maskText = (name: string): string => `0: masked (${name})`;
 
 /**
  * @param step - the step that stands out; null for none.
+ * @param place - the left top of the panel.
  * @param least - where the lines of the keys begin at the earliest.
  */
 export function layoutPanel(
@@ -62,18 +63,20 @@ export function layoutPanel(
   width: number,
   theme: Theme,
   step: Step | null,
+  [left, top]: readonly [left: number, top: number] = [0, 0],
   least = 0,
 ): Panel {
-  const sheet = new Sheet(theme, step);
+  const sheet = new Sheet(theme, step, left, top);
   /** Room for names at the left. */
   const names = Math.max(64, Math.min(130, width * 0.19));
   layoutScore(sheet, shown, width, names);
   layoutChain(sheet, shown, width, names, headColour(shown.head, theme));
   const keysAt = sheet.y;
   sheet.y = Math.max(keysAt, least);
-  const places = layoutKeys(sheet, shown, width, names, headColour(shown.head, theme));
+  const keys = layoutKeys(sheet, shown, width, names, headColour(shown.head, theme));
+  const places = keys.map(([key, y]) => ({ key, x: left, y, width: names - 6 }));
   const { boxes, texts, cells, told, y } = sheet;
-  return { boxes, texts, cells, told, places, keysAt, height: y };
+  return { boxes, texts, cells, told, places, keysAt, bottom: y };
 }
 
 /** The vectors of the pair, and what their score is the sum of. */
@@ -86,13 +89,13 @@ function layoutScore(
   const { projectedQuery, v } = steps;
   const title = titleOf(steps);
   const room = title.length * 7.6 + 12;
-  sheet.strong(0, 14, title);
-  sheet.quiet(room, 14, NAMES[steps.mechanism][1], width - room);
-  sheet.y = 26;
+  sheet.strong(0, sheet.y + 14, title);
+  sheet.quiet(room, sheet.y + 14, NAMES[steps.mechanism][1], width - room);
+  sheet.y += 26;
   const strip = (name: string, values: Vector, most: number, says: (at: number) => string, whose = "") => {
     const after = name.length * 6.4 + 5;
     sheet.quiet(0, sheet.y + 14, name, names);
-    sheet.write(after, sheet.y + 14, fitting(whose, Math.max(0, names - after - 6) / SIZE));
+    sheet.write(after, sheet.y + 14, fitting(whose, Math.max(0, names - after - 14) / SIZE));
     sheet.y += sheet.strip(names, width - names, values, most, says) + GAP;
   };
   const vector = steps.key(key);
@@ -144,7 +147,7 @@ function layoutChain(
   const { scores, softcap, bias, mechanism, locality } = steps;
   const { scale, temperature } = row;
   let x = names;
-  sheet.cells.push([]);
+  sheet.line();
   const link = (operation: string, value: number, says: string, colour = sheet.ink.text) => {
     const text = number(value);
     const [before, wide] = [operation.length * 6.6 + 9, text.length * 7.6 + 3];
@@ -155,8 +158,7 @@ function layoutChain(
     sheet.write(x, sheet.y + 15, operation, { colour: sheet.ink.muted });
     x += before;
     sheet.strong(x, sheet.y + 15, text, colour);
-    const place = { x: x - 2, y: sheet.y, width: wide, height: LINE };
-    sheet.cells.at(-1)?.push({ ...place, index: -1, value, says });
+    sheet.cell(x - 2, sheet.y, wide, LINE, value, says);
     x += wide + 9;
     return value;
   };

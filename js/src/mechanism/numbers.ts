@@ -2,18 +2,11 @@
 
 import { h, set } from "../dom.ts";
 import { INK } from "../export/compose.ts";
-import type { Box, Text } from "../export/picture.ts";
 import { paintMarks } from "../export/png.ts";
 import { on } from "../lifetime.ts";
 import type { Theme } from "../theme.ts";
 import type { Panel } from "./layout.ts";
 import type { Cell } from "./sheet.ts";
-
-/** A panel at its place in the view. */
-export interface Placed extends Panel {
-  readonly left: number;
-  readonly top: number;
-}
 
 export class Numbers {
   readonly #canvas = h("canvas", { "aria-hidden": "true" });
@@ -32,8 +25,9 @@ export class Numbers {
     this.#frames,
     this.#cursor,
   );
-  /** Numbers line by line, each where it is in the view, and the panel it belongs to. */
-  #lines: (Cell & { readonly panel: number })[][] = [];
+  #panels: readonly Panel[] = [];
+  /** Numbers line by line. */
+  #lines: readonly (readonly Cell[])[] = [];
   #theme: Theme = "light";
   #width = 0;
   #height = 0;
@@ -73,24 +67,18 @@ export class Numbers {
     return this.#hover ?? (this.#focused ? this.#cell : undefined);
   }
 
-  show(
-    panels: readonly Placed[],
-    boxes: readonly Box[],
-    texts: readonly Text[],
-    width: number,
-    theme: Theme,
-  ) {
+  show(panels: readonly Panel[], width: number, theme: Theme): void {
     this.#theme = theme;
     this.#width = width;
-    this.#height = Math.max(0, ...panels.map(({ top, height }) => top + height));
-    this.#lines = panels.flatMap(({ cells, left, top }, panel) =>
-      cells.map((line) => line.map((cell) => ({ ...cell, panel, x: cell.x + left, y: cell.y + top }))),
-    );
-    this.#hover =
-      this.#hover && this.#lines.flat().find(({ x, y }) => x === this.#hover?.x && y === this.#hover.y);
+    this.#panels = panels;
+    this.#lines = panels.flatMap(({ cells }) => cells);
+    this.#height = Math.max(...panels.map(({ bottom }) => bottom));
+    const { x, y } = this.#hover ?? {};
+    this.#hover = this.#lines.flat().find((cell) => cell.x === x && cell.y === y);
     this.element.style.height = `${this.#height}px`;
     const context = this.#fit(this.#canvas);
-    if (context) paintMarks(context, boxes, texts, getComputedStyle(this.element).fontFamily);
+    const font = getComputedStyle(this.element).fontFamily;
+    for (const { boxes, texts } of panels) if (context) paintMarks(context, boxes, texts, font);
     this.#mark();
   }
 
@@ -140,12 +128,12 @@ export class Numbers {
   /** Frame the number at hand, and those of the same place in the other vectors. */
   #mark(): void {
     const context = this.#fit(this.#frames);
-    const cell = this.pointed as (Cell & { panel: number }) | undefined;
+    const cell = this.pointed;
     if (context && cell) {
       context.strokeStyle = `rgb(${INK[this.#theme].text})`;
-      for (const other of cell.index < 0 ? [] : this.#lines.flat()) {
-        if (other.index !== cell.index || other.panel !== cell.panel) continue;
-        context.strokeRect(other.x, other.y, other.width, other.height);
+      const own = this.#panels.map(({ cells }) => cells.flat()).find((cells) => cells.includes(cell));
+      for (const { x, y, width, height, index } of cell.index < 0 ? [] : (own ?? [])) {
+        if (index === cell.index) context.strokeRect(x, y, width, height);
       }
       context.lineWidth = 2;
       context.strokeRect(cell.x, cell.y, cell.width, cell.height);

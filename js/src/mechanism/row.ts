@@ -1,7 +1,7 @@
 /** All keys of a query: logits as bars, their exp, the weights, and the values they weigh. */
 
 import type { Rgb } from "../lines/scene.ts";
-import type { Depicted, Place } from "./layout.ts";
+import type { Depicted } from "./layout.ts";
 import { maskText, weightText } from "./layout.ts";
 import { GAP, LINE, largest, number, plus, type Sheet } from "./sheet.ts";
 import { n, outputOf, over, sum, type Vector } from "./steps.ts";
@@ -18,7 +18,7 @@ export function layoutKeys(
   width: number,
   names: number,
   accent: Rgb,
-): Place[] {
+): [key: number, y: number][] {
   const { steps, row, keys, key } = shown;
   const { masked, exps, weights, peak, total, leak, temperature } = row;
   const beside = steps.value(key) !== undefined && width >= BESIDE;
@@ -27,7 +27,7 @@ export function layoutKeys(
   /** Bars stand below their numbers. */
   const narrow = column < 92;
   const top = sheet.y;
-  const places: Place[] = [];
+  const places: [key: number, y: number][] = [];
 
   /** A number and its bar from one share of the column to another. */
   const bar = (at: number, value: number, says: string, start = 0, end = 0, colour = accent) => {
@@ -37,7 +37,7 @@ export function layoutKeys(
     sheet.write(x + DIGITS - 5, sheet.y + 15, number(value), { align: "right" });
     if (end > start)
       sheet.box(x + before + start * room, sheet.y + top, Math.max(1, (end - start) * room), high, colour);
-    sheet.cells.at(-1)?.push({ x, y: sheet.y, width: column - 8, height: LINE, index: -1, value, says });
+    sheet.cell(x, sheet.y, column - 8, LINE, value, says);
   };
   const heading = (at: number, text: string) => sheet.quiet(names + at * column, top + 12, text, column - 6);
 
@@ -48,7 +48,7 @@ export function layoutKeys(
     "softmax",
     `exp makes every logit positive; each weight is its share of their sum, ${number(total)}.`,
   );
-  heading(1, column < 120 ? "exp" : `exp(logit ${plus(-peak)})`);
+  heading(1, column < 120 || peak === -Infinity ? "exp" : `exp(logit ${plus(-peak)})`);
   heading(2, "weight");
   sheet.y += LINE;
 
@@ -60,8 +60,8 @@ export function layoutKeys(
     const mask = row.forbids(k);
     sheet.step("mask");
     if (k === key) sheet.box(-3, sheet.y, names + table, LINE, sheet.ink.soft);
-    places.push({ key: k, x: 0, y: sheet.y, width: names - 6 });
-    sheet.cells.push([]);
+    places.push([k, sheet.y]);
+    sheet.line();
     const ends = [-low / span, mask ? -low / span : (logit - low) / span];
     const origin = mask
       ? `masked (${mask})`
@@ -75,7 +75,7 @@ export function layoutKeys(
     sheet.y += LINE;
   }
   const line = (name: string, says: string, e: number, weight: number) => {
-    sheet.cells.push([]);
+    sheet.line();
     sheet.quiet(0, sheet.y + 15, name, names);
     bar(1, e, says);
     bar(2, weight, says);

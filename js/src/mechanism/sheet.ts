@@ -73,17 +73,23 @@ export class Sheet {
   /** The steps there are, each with a sentence. */
   readonly told = new Map<Step, string>();
   /** Where the next line begins. */
-  y = 0;
+  y: number;
   readonly ink: (typeof INK)[Theme];
   /** From negative to positive. */
   readonly signed: (share: number) => Rgb;
   /** Of thin lines. */
   readonly hair: Rgb;
+  readonly #left: number;
   readonly #stressed: Step | null;
   #now: Step = "vectors";
 
-  /** @param stressed - the step that stands out; null for none. */
-  constructor(theme: Theme, stressed: Step | null) {
+  /**
+   * @param stressed - the step that stands out; null for none.
+   * @param left - what x is counted from.
+   */
+  constructor(theme: Theme, stressed: Step | null, left: number, top: number) {
+    this.#left = left;
+    this.y = top;
     this.ink = INK[theme];
     const anchors = anchorsOf("auto", true, theme);
     this.signed = (share) => colourAt(anchors, 0.5 + share / 2);
@@ -99,12 +105,13 @@ export class Sheet {
 
   box(x: number, y: number, width: number, height: number, fill: Rgb | null, stroke?: Rgb): void {
     const [filled, stroked] = [fill && this.#tone(fill), stroke ? this.#tone(stroke) : null];
-    this.boxes.push({ x, y, width, height, radius: 1, opacity: 1, fill: filled, stroke: stroked });
+    const place = { x: x + this.#left, y, width, height, radius: 1, opacity: 1 };
+    this.boxes.push({ ...place, fill: filled, stroke: stroked });
   }
 
   write(x: number, y: number, text: string, more: Partial<Text> = {}): void {
     const colour = this.#tone(more.colour ?? this.ink.text);
-    this.texts.push({ x, y, align: "left", text, size: SIZE, ...more, colour });
+    this.texts.push({ x: x + this.#left, y, align: "left", text, size: SIZE, ...more, colour });
   }
 
   strong(x: number, y: number, text: string, colour = this.ink.text): void {
@@ -113,6 +120,16 @@ export class Sheet {
 
   quiet(x: number, y: number, text: string, room: number): void {
     this.write(x, y, fitting(text, room / SIZE), { colour: this.ink.muted });
+  }
+
+  /** The numbers that follow stand in another line. */
+  line(): void {
+    this.cells.push([]);
+  }
+
+  /** A number that can be pointed at, in the line at hand. */
+  cell(x: number, y: number, width: number, height: number, value: number, says: string, index = -1): void {
+    this.cells.at(-1)?.push({ x: x + this.#left, y, width, height, index, value, says });
   }
 
   /** Numbers as coloured cells, in as many lines as they need; returns their height. */
@@ -129,7 +146,8 @@ export class Sheet {
     const perLine = Math.ceil(count / lines);
     const each = Math.min(WIDEST, width / perLine);
     const high = lines > 1 ? Math.max(7, height / 2) : height;
-    const cells = Array.from({ length: count }, (_, index): Cell => {
+    this.line();
+    for (let index = 0; index < count; index++) {
       const value = n(values, index);
       const [left, top] = [x + (index % perLine) * each, this.y + Math.floor(index / perLine) * high];
       const share = most > 0 && Math.abs(value) < Infinity ? value / most : Math.sign(value) || 0;
@@ -140,9 +158,8 @@ export class Sheet {
         const colour = Math.abs(share) > 0.5 ? this.ink.surface : this.ink.text;
         this.write(left + each / 2, top + high / 2 + 4, text, { align: "center", size: 11, colour });
       }
-      return { x: left, y: top, width: each, height: high, index, value, says: says(index) };
-    });
-    this.cells.push(cells);
+      this.cell(left, top, each, high, value, says(index), index);
+    }
     this.box(x, this.y, each * perLine, high * lines, null, this.hair);
     return high * lines;
   }

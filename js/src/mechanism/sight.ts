@@ -37,10 +37,6 @@ export class Sight {
     return this.#axis(side)?.labels[at] ?? "";
   }
 
-  exact(side: Side, at: number): string {
-    return this.#axis(side)?.exact.get(at) ?? this.label(side, at);
-  }
-
   #axis(side: Side) {
     const { content } = this.#store;
     return side === "query" ? content?.queries : content?.keys;

@@ -1,6 +1,6 @@
 /** The mechanism view: how one weight arises, number by number. Events in, one canvas and tokens out. */
 
-import type { Axis } from "../content.ts";
+import { type Axis, labelOf } from "../content.ts";
 import { cssColour, h, set, setText } from "../dom.ts";
 import { INK } from "../export/compose.ts";
 import type { Row } from "../export/csv.ts";
@@ -15,8 +15,8 @@ import type { Side, Store } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import type { Surroundings, View } from "../view.ts";
 import { KeyNames } from "./keys.ts";
-import { layoutPanel, titleOf, weightText } from "./layout.ts";
-import { Numbers, type Placed } from "./numbers.ts";
+import { layoutPanel, type Panel, titleOf, weightText } from "./layout.ts";
+import { Numbers } from "./numbers.ts";
 import { number, type Step } from "./sheet.ts";
 import { type Shown, Sight } from "./sight.ts";
 import { n } from "./steps.ts";
@@ -61,8 +61,7 @@ export class MechanismView implements View {
   #width = 0;
   #revision = -1;
   #shown: Shown | undefined;
-  #panels: readonly Placed[] = [];
-  #part: Pick<Part, "boxes" | "texts"> = { boxes: [], texts: [] };
+  #panels: readonly Panel[] = [];
   #step: Step | null = null;
   /** The query that the words are listed around. */
   #centre = -Infinity;
@@ -145,33 +144,35 @@ export class MechanismView implements View {
 
   still(): Part | null {
     if (!this.#shown) return null;
-    const { boxes, texts } = this.#part;
     const colour = INK[this.#theme].text;
-    const names = this.#panels.flatMap(({ places, left, top }) =>
-      places.map(({ key, y }) => ({
-        ...{ x: left + 2, y: top + y + 15, align: "left" as const, size: 12.5, colour },
+    const names = this.#panels.flatMap(({ places }) =>
+      places.map(({ key, x, y }) => ({
+        ...{ x: x + 2, y: y + 15, align: "left" as const, size: 12.5, colour },
         text: this.#sight.label("key", key),
       })),
     );
-    const height = Math.max(...this.#panels.map((panel) => panel.top + panel.height));
-    return { width: this.#width, height, lines: [], images: [], boxes, texts: [...texts, ...names] };
+    return {
+      ...{ width: this.#width, height: Math.max(...this.#panels.map(({ bottom }) => bottom)) },
+      ...{ lines: [], images: [] },
+      boxes: this.#panels.flatMap(({ boxes }) => boxes),
+      texts: [...this.#panels.flatMap(({ texts }) => texts), ...names],
+    };
   }
 
   /** The weights of all keys; those of a what-if say so. */
   rows(): Row[] {
+    const { content } = this.#store;
     const { head, query, panels } = this.#shown ?? { head: 0, query: 0, panels: [] };
     const { layer } = this.#model.state;
-    return panels.flatMap(({ steps, row }) =>
-      Array.from(row.weights, (weight, key) => ({
-        layer,
-        head: `${head}${panels.length > 1 ? ` ${titleOf(steps)}` : ""}${this.#trial.changed ? " what-if" : ""}`,
-        query,
-        queryLabel: this.#sight.exact("query", query),
-        key,
-        keyLabel: this.#sight.exact("key", key),
-        weight,
-      })),
-    );
+    if (!content) return [];
+    return panels.flatMap(({ steps, row }) => {
+      const name = panels.length > 1 ? ` ${titleOf(steps)}` : "";
+      return Array.from(row.weights, (weight, key) => ({
+        ...{ layer, head: head + name + (this.#trial.changed ? " what-if" : ""), query, key, weight },
+        queryLabel: labelOf(content.queries, query),
+        keyLabel: labelOf(content.keys, key),
+      }));
+    });
   }
 
   // --- what changes -----------------------------------------------------------------------------
@@ -255,24 +256,16 @@ export class MechanismView implements View {
     const keys = this.#store.content?.keys.labels ?? [];
     const whatIf = this.#trial.changed;
     const named = { query: this.#sight.label("query", query), keys, key, shown, head, whatIf };
-    const lay = (least: number) =>
-      panels.map((panel) => layoutPanel({ ...panel, ...named }, width, this.#theme, this.#step, least));
-    // Keys of panels side by side stand in line.
-    const laid = lay(across > 1 ? Math.max(...lay(0).map(({ keysAt }) => keysAt)) : 0);
     let top = 0;
-    this.#panels = laid.map((panel, at) => {
-      const placed = { ...panel, left: (at % across) * (width + GAP), top };
-      if (across === 1) top += panel.height + GAP;
-      return placed;
-    });
-    const moved = <T extends { readonly x: number; readonly y: number }>(
-      items: readonly T[],
-      { left, top }: Placed,
-    ) => items.map((item) => ({ ...item, x: item.x + left, y: item.y + top }));
-    this.#part = {
-      boxes: this.#panels.flatMap((panel) => moved(panel.boxes, panel)),
-      texts: this.#panels.flatMap((panel) => moved(panel.texts, panel)),
-    };
+    const lay = (least: number) =>
+      panels.map((panel, at) => {
+        const place = [(at % across) * (width + GAP), top] as const;
+        const laid = layoutPanel({ ...panel, ...named }, width, this.#theme, this.#step, place, least);
+        if (across === 1) top = laid.bottom + GAP;
+        return laid;
+      });
+    // Keys of panels side by side stand in line.
+    this.#panels = lay(across > 1 ? Math.max(...lay(0).map(({ keysAt }) => keysAt)) : 0);
     this.#panels.forEach((panel, at) => {
       let names = this.#keys[at];
       if (!names) {
@@ -286,7 +279,7 @@ export class MechanismView implements View {
       set(element, "hidden", at >= panels.length);
     });
     this.#trial.update(panels.map(({ steps }) => steps));
-    this.#numbers.show(this.#panels, this.#part.boxes, this.#part.texts, this.#width, this.#theme);
+    this.#numbers.show(this.#panels, this.#width, this.#theme);
     const { height } = this.#model.state;
     this.#body.style.maxHeight = height === null ? "" : `${height}px`;
   }
@@ -320,11 +313,15 @@ export class MechanismView implements View {
 
   #tell(): void {
     const { head, query, key, panels } = this.#shown ?? { panels: [] };
-    const { layer } = this.#model.state;
-    this.#around.readout(this.#sentence(), panels.length === 0);
+    const { layer, beside } = this.#model.state;
+    const { pointed } = this.#numbers;
+    // Beside another view, what is pinned there is said by that one.
+    const idle = beside !== null && !pointed && this.#step === null;
+    this.#around.readout(this.#sentence(), panels.length === 0 || idle);
     const weight = panels[0]?.row.weights[key ?? 0] ?? null;
-    const pointed = this.#numbers.pointed && head !== undefined;
-    this.#around.hovered(pointed ? { layer, head, query: query ?? null, key: key ?? null, weight } : null);
+    this.#around.hovered(
+      pointed && head !== undefined ? { layer, head, query: query ?? null, key: key ?? null, weight } : null,
+    );
   }
 
   #sentence(): Piece[] {

@@ -1,11 +1,9 @@
 /** The weights an overlay shows, as a table. */
 
-import type { Axis } from "../content.ts";
+import { labelOf } from "../content.ts";
 import type { Row } from "../export/csv.ts";
 import type { State } from "../model.ts";
 import type { Focus, Source } from "./source.ts";
-
-const labelOf = ({ exact, labels }: Axis, at: number): string => exact.get(at) ?? labels[at] ?? "";
 
 /** By head, query and key; the mean over all queries has the query −1. */
 export function overlayRows(source: Source, state: State, focus: Focus | null): Row[] {

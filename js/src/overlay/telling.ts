@@ -32,6 +32,7 @@ export function tell(source: Source, state: State, focus: Focus | null): Piece[]
     !manyHeads && content.heads > 1 ? headsText(heads, state.combine).slice(2, -1) : "",
   ];
   const said = sentence({
+    kind: content.kind,
     side,
     focus: named,
     joint: strongestOf(shown),

@@ -218,6 +218,22 @@ describe("what is shown", () => {
   });
 });
 
+it("lists of long axes the queries around the one that is shown", async () => {
+  const map = traits({ pinned_queries: [1500] }, "row");
+  const content = map._content as unknown as { queries: { labels: readonly string[] } };
+  content.queries.labels = tokens(3000).labels;
+  const host = new FakeHost(map);
+  answering(host, { fields: { ...WHOLE.fields, keys: [0] } as typeof WHOLE.fields, arrays: WHOLE.arrays });
+  const { root } = mount({}, { host });
+  await settled(root);
+  const listed = () => all(root, '[data-side="query"]').map(({ dataset }) => Number(dataset.index));
+  expect([listed().length, listed()[0], listed().at(-1)]).toEqual([400, 1300, 1699]);
+  expect(token(root, "query", 1500).getAttribute("aria-selected")).toBe("true");
+  token(root, "query", 1690).click();
+  await until(() => listed().includes(1889), "the queries around that one");
+  expect(token(root, "query", 1690).getAttribute("aria-selected")).toBe("true");
+});
+
 describe("numbers", () => {
   it("say how they come about where the pointer is, and nothing is drawn anew", async () => {
     const { root } = await shown({ pinned_queries: [1], pinned_keys: [2] });
@@ -438,6 +454,10 @@ describe("the frame", () => {
     await userEvent.keyboard("w");
     expectState(host, { view: "lines", beside: "mechanism", pinned_queries: [3] });
     await until(() => token(root, "query", 3).getAttribute("aria-selected") === "true", "the pin");
+    // The lines say what they show; the mechanism speaks where it is pointed at.
+    expect(readout(root)).not.toContain("exp(");
+    await point(root, 120, 36);
+    await until(() => readout(root).includes("= query["), "a number");
   });
 });
 

@@ -287,11 +287,11 @@ describe("a map", () => {
       ...STATE,
     });
     expect(inked(base(root))).toBeGreaterThan(100);
-    expect(find(root, ".legend").textContent).toMatch("1 weight is missing (NaN)");
+    expect(find(root, ".legend").textContent).toMatch("1 score is missing (NaN)");
     await userEvent.hover(token(root, "query", 0));
-    await until(() => readout(root) === "t0 attends to k2 ∞, k1 0.5", "the infinite first");
+    await until(() => readout(root) === "t0 scores k2 ∞, k1 0.5", "the infinite first");
     await userEvent.hover(token(root, "query", 1));
-    await until(() => readout(root) === "t1 attends to k2 1, k0 −0.25", "signs");
+    await until(() => readout(root) === "t1 scores k2 1, k0 −0.25", "signs");
   });
 
   it("says which part of a layer is hidden", async () => {
