@@ -399,9 +399,10 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         return page
 
     def _png(self) -> bytes:
-        state = (self._updates, self.map, self.step, self.method, picture_state(self))
+        shown = (self.map, self.step, self.method, self.notes, self.dismissed)
+        state = (self._updates, *shown, picture_state(self))
         if self._picture is None or self._picture[0] != state:
-            self._picture = (state, picture_png(self.attention, state[-1]))
+            self._picture = (state, picture_png(self.attention, self))
         return self._picture[1]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -14,6 +14,7 @@ import pytest
 
 import attn_widget as aw
 from attn_widget.care import care_steps, explanations
+from attn_widget.figure import png_metadata
 from attn_widget.notes import KINDS
 from attn_widget.tasks import Background, run_steps
 from channel import Channel
@@ -188,7 +189,7 @@ class TestWidget:
             yield noted(widget)
             (update,) = channel.updates(widget)
             assert update["_notes"]["shown"] == {
-                "map": "attention", "step": 0, "layer": 0, "heads": (),
+                "map": "attention", "step": 0, "method": None, "layer": 0, "heads": (),
             }  # fmt: skip
             assert kinds(widget) == ["near-uniform"]
             # A reload asks for all of the state.
@@ -277,3 +278,15 @@ class TestWidget:
         assert (text in widget.to_html()) == notes
         widget.layer = 1
         assert text not in widget.to_html()
+
+    @pytest.mark.parametrize("show", [aw.lines, aw.matrix])
+    def test_still_pictures_have_them_below(self, show: Any) -> None:
+        with show(mixed()) as widget:
+            height = {}
+            for name, value in (("notes", False), ("notes", True), ("dismissed", "near-uniform")):
+                setattr(widget, name, value)
+                png = widget.snapshot().png
+                height[name, str(value)] = png_metadata(png)["height"]
+            plain, noted, dismissed = height.values()
+            assert plain + 10 < noted < plain + 60
+            assert dismissed == plain

@@ -26,6 +26,7 @@ export class Notes {
   readonly #say: (text: string) => void;
   readonly #signal: AbortSignal;
   readonly #said = new Set<string>();
+  readonly #layer = h("span");
   #listed: readonly Note[] = [];
   #drawn = "";
   #all = false;
@@ -59,6 +60,9 @@ export class Notes {
     set(this.element, "hidden", left.length === 0);
     // Until those of what is shown now are here their place stays, so that nothing jumps.
     set(this.element, "data-waiting", !current);
+    // All layers are in sight there, and the notes are about one.
+    const every = state.view === "heads" || state.beside === "heads";
+    setText(this.#layer, every ? `layer ${state.layer}: ` : "");
     const drawn = JSON.stringify(left);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
@@ -82,6 +86,7 @@ export class Notes {
       set(more, "aria-expanded", String(this.#all));
       setText(more, this.#all ? "less" : `${lines.length - 1} more`);
     };
+    lines[0]?.prepend(this.#layer);
     this.element.replaceChildren(...lines);
     if (lines.length > 1) this.element.append(more);
     show();

@@ -63,6 +63,13 @@ describe("notes", () => {
     expect(lines(root)).toEqual(["sink"]);
   });
 
+  it("name their layer where all layers are in sight", async () => {
+    const { root, host } = await ready(traits([SINK]));
+    expect(area(root).innerText).toMatch(/^Sink/);
+    host.fromPython({ beside: "heads" });
+    expect(area(root).innerText).toMatch(/^layer 0: Sink/);
+  });
+
   it("explain themselves in place", async () => {
     const { root } = await ready(traits([SINK]));
     const why = button(root, "what does this mean?");
