@@ -10,6 +10,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLES = ("attn_widget/static/widget.js", "attn_widget/static/standalone.js")
+PAGES = {"docs/care.md": "attn_widget/care.md"}
+"""Pages of the docs that the package shows offline, and where it has them."""
 SOURCES = ("js/src/**/*", "js/*.mjs", "package-lock.json")
 
 
@@ -40,6 +42,8 @@ class BundleHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bundles before hatchling collects the files."""
         root = Path(self.root)
+        if self.target_name == "wheel" and version != "editable":
+            build_data["force_include"].update(PAGES)
         if is_current(root):
             return
         npm = shutil.which("npm")

@@ -108,12 +108,10 @@ def notes_steps(
     Returns:
         The notes, in the order of `KINDS`; none where all is well.
     """
-    if heads is None:
+    if heads is None or 0 in att.shape:
         return []
     shown = att.select(layers=layer, heads=list(heads) if len(heads) else None)
     _, count, queries, keys = shown.shape
-    if not (count and queries and keys):
-        return []
     wanted = max(LEAST_QUERIES, CELLS // (count * keys))
     rows = sampled_rows(shown, slice(0, queries), wanted, count * keys)
     yield 0.0
@@ -198,8 +196,11 @@ def _patch_sinks(look: _Look) -> tuple[int, ...]:
 def _special_tokens(look: _Look) -> Iterator[str]:
     share = look["special_share"]
     taken = share > SPECIAL_SHARE
-    rest_on_special = np.isin(look["sink_position"], look.shown.keys.special) & (
-        look["sink_score"] > SINK_SCORE
+    # What the note on sinks says already.
+    rest_on_special = (
+        np.isin(look["sink_position"], look.shown.keys.special)
+        & (look["sink_score"] > SINK_SCORE)
+        & (look.shown.kind in _ABOUT["sink"])
     )
     if (taken & ~rest_on_special).any():
         labels = dict.fromkeys(look.shown.keys.shown[key] for key in look.shown.keys.special)
@@ -253,11 +254,19 @@ def _not_finite(look: _Look) -> Iterator[str]:
         )
 
 
+_OF_POSITIONS: Final = ("merge_words", "drop_positions")
+"""What is done to the positions of a map makes it no flatter."""
+
+
 def _flattened(look: _Look) -> Iterator[str]:
     values = look["relative_entropy"]
     flat = values >= FLATTENED
     if flat.any():
-        steps = [step.method.replace("_", " ") for step in getattr(look.shown, "made", ())]
+        steps = [
+            step.method.replace("_", " ")
+            for step in look.shown.made
+            if step.method not in _OF_POSITIONS
+        ]
         what = f"this {steps[-1]}" if steps else "this map"
         peak = float((look["confidence"] / look["row_sum"])[flat].max()) * look.keys
         yield (

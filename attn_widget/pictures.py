@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .account import Account
 from .attention import Attention
+from .notes import notes
 from .selection import HeadsState, MatrixState, MechanismState, OverlayState, PictureState
 from .state import WidgetState
 
@@ -35,6 +36,7 @@ def picture_state(state: WidgetState) -> PictureState:
             words=state.words,
             special=state.special,
             aside=state.aside,
+            links=state.links,
             theme=theme,
         )
     if state.view == "overlay":
@@ -77,6 +79,7 @@ def overlay_state(state: WidgetState) -> OverlayState:
         interpolation=state.interpolation,
         paint=state.paint,
         contours=state.contours,
+        masks=tuple(state.masks.outlines.items()),
         theme="light" if state.theme == "auto" else state.theme,
     )
 
@@ -89,11 +92,26 @@ def shown_account(attention: Attention, state: WidgetState) -> Account:
     return replace(scene.account, sinks=scene.sinks, sinks_share=scene.sinks_share)
 
 
-def picture_png(attention: Attention, state: PictureState) -> bytes:
-    """Return a map in some state as a PNG."""
+def picture_png(attention: Attention, state: WidgetState) -> bytes:
+    """Return the view that a widget's state shows of a map as a PNG."""
     from .figure import render_png
 
-    return render_png(attention, state)
+    return render_png(attention, picture_state(state), _notes_below(attention, state))
+
+
+NOTED_WEIGHTS: Final = 600_000
+"""Of larger layers pictures have no notes: finding them would keep the reader waiting."""
+
+
+def _notes_below(attention: Attention, state: WidgetState) -> list[str]:
+    """Return the notes on the heads of a still picture."""
+    _, _, queries, keys = attention.shape
+    of_layer = state.view in ("lines", "matrix", "overlay")
+    cheap = len(state.shown_heads) * queries * keys <= NOTED_WEIGHTS
+    if not (state.notes and of_layer and cheap):
+        return []
+    found = notes(attention, state.layer, state.heads)
+    return [note.text for note in found if note.kind not in state.dismissed]
 
 
 def plot_picture(attention: Attention, state: PictureState, ax: Axes | None) -> Figure:

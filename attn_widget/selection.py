@@ -14,6 +14,7 @@ from .attention import Attention
 from .axes import Axis, word_runs
 from .filters import Edges, Filter, take_edges
 from .frames import frame_of
+from .outlines import Outline
 from .slices import layer_edges
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class MatrixState:
     special: str = "show"
     aside: tuple[int, ...] = ()
     """Keys treated like special tokens."""
+    links: tuple[tuple[int, int], ...] = ()
     theme: str = "light"
 
 
@@ -95,6 +97,8 @@ class OverlayState:
     interpolation: str = "nearest"
     paint: str = "heat"
     contours: tuple[float, ...] = (0.5, 0.9)
+    masks: tuple[tuple[str, tuple[Outline, ...]], ...] = ()
+    """Outlines of masks given as the truth, by the name of the image."""
     theme: str = "light"
 
 

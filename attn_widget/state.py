@@ -12,11 +12,27 @@ from .applied import AS_IT_IS, Applied, method_of
 from .attention import Attention
 from .filters import COMBINES, DIRECTIONS, SPECIALS, Filter
 from .maps import Maps
+from .masks import Masks, read_masks
 from .mechanisms.steps import SupportsPanels, has_mechanism
+from .notes import KINDS
 from .scale import SCALES
 from .selection import LinesState
 from .slices import can_merge_words
-from .traits import Choice, Links, Name, Position, Positions, Share, Shares, Switch, Window, refuse
+from .traits import (
+    Choice,
+    Chosen,
+    Given,
+    Links,
+    Name,
+    Position,
+    Positions,
+    Share,
+    Shares,
+    StateError,
+    Switch,
+    Window,
+    refuse,
+)
 
 VIEWS: Final = ("lines", "matrix", "heads", "overlay", "mechanism")
 POOLS: Final = ("max", "mean")
@@ -116,6 +132,9 @@ class WidgetState(traitlets.HasTraits):
     the strongest patches."""
     contours = Shares((0.5, 0.9))
     """Shares of the weight on the image that contours and outlines enclose."""
+    masks = Given(Masks())
+    """Boolean masks of the image drawn over the overlay, such as where a thing is; see
+    :func:`attn_widget.masks.read_masks` for what is taken."""
     window = Window()
     """The part the matrix shows: (first query, last query + 1, first key, last key + 1), or None
     for all."""
@@ -123,6 +142,10 @@ class WidgetState(traitlets.HasTraits):
     """Order of the heads view: by layer, or by a statistic."""
     pattern = Choice(PATTERNS, None)
     """The heads view shows only heads of this pattern as strong; None for all."""
+    notes = Switch(True)
+    """Whether the page says where the map must be read with care."""
+    dismissed = Chosen(KINDS)
+    """Kinds of notes that the page no longer shows; ``()`` brings them back."""
     theme = Choice(("auto", "light", "dark"), "auto")
     """Colours; ``"auto"`` follows the notebook."""
     height = Position(None, least=120, optional=True)
@@ -315,6 +338,13 @@ class WidgetState(traitlets.HasTraits):
             self._below("links (query)", query, queries)
             self._below("links (key)", key, keys)
         return tuple(proposal["value"])
+
+    @traitlets.validate("masks")
+    def _valid_masks(self, proposal: Any) -> Masks:
+        try:
+            return read_masks(proposal["value"], self.attention)
+        except ValueError as error:
+            raise StateError(f"masks must be {error}") from None
 
     @traitlets.validate("window")
     def _valid_window(self, proposal: Any) -> tuple[int, int, int, int] | None:

@@ -14,6 +14,9 @@ STEP_S: Final = 0.05
 PROGRESS_S: Final = 0.25
 """Least time between two tellings of the progress."""
 
+REST_S: Final = 0.05
+"""How long the loop is left to others before and between the steps of work nobody waits for."""
+
 T = TypeVar("T")
 Steps = Generator[float, None, T]
 
@@ -126,3 +129,55 @@ class Tasks(Generic[T]):
         for name in names:
             self.cancel(name)
         return names
+
+
+class Background(Generic[T]):
+    """One piece of work that nobody waits for: begun when the loop is free, one step at a time.
+
+    Whatever somebody waits for goes first. Without an event loop nothing is done.
+
+    Args:
+        busy: whether somebody waits for something.
+        done: told what the generator returns.
+    """
+
+    def __init__(self, busy: Callable[[], bool], done: Callable[[T], Any]) -> None:
+        self._busy = busy
+        self._done = done
+        self._steps: Steps[T] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, steps: Steps[T]) -> None:
+        """Run a generator in place of the one under way."""
+        self.stop()
+        # A thread has no loop of its own, and goes by that of the kernel.
+        self._loop = running_loop() or self._loop
+        if self._loop is not None and not self._loop.is_closed():
+            self._steps = steps
+            self._loop.call_soon_threadsafe(self._rest, self._loop, steps)
+
+    def stop(self) -> None:
+        """Stop what is under way; nobody is told of it."""
+        self._steps = None
+
+    def _rest(self, loop: asyncio.AbstractEventLoop, steps: Steps[T]) -> None:
+        loop.call_later(REST_S, self._step, loop, steps)
+
+    def _step(self, loop: asyncio.AbstractEventLoop, steps: Steps[T]) -> None:
+        until = perf_counter() + STEP_S
+        while self._steps is steps and not self._busy() and perf_counter() < until:
+            try:
+                next(steps)
+            except StopIteration as end:
+                # One that was stopped meanwhile, in another thread, ends without a result.
+                if self._steps is steps:
+                    self._steps = None
+                    self._done(end.value)
+                return
+            except BaseException:
+                self._steps = None
+                raise
+        if self._steps is steps:
+            self._rest(loop, steps)
+        else:
+            steps.close()

@@ -32,6 +32,15 @@ _short = Repr()
 _short.maxother = _short.maxstring = 60
 
 
+class Given(_AnyTrait):
+    """What its widget makes of a value given; the page gets that in another form."""
+
+    info_text = "a value"
+
+    def __init__(self, default: Any) -> None:
+        super().__init__(default_value=default)
+
+
 class _State(_AnyTrait):
     """A view state: synced with the page, coerced on assignment."""
 
@@ -170,6 +179,22 @@ class Shares(_State):
         ):
             raise self.refuse(value)
         return tuple(sorted({float(item) for item in items}))
+
+
+class Chosen(_State):
+    """Distinct words of a few, kept in the order given."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(())
+        self.choices = tuple(options)
+        self.info_text = f"any of {', '.join(repr(option) for option in options)}"
+
+    def validate(self, obj: Any, value: Any) -> tuple[str, ...]:
+        """Return the words as a tuple; a single one is taken as such."""
+        items = [value] if isinstance(value, str) else _items(value)
+        if items is None or not all(item in self.choices for item in items):
+            raise self.refuse(value)
+        return tuple(dict.fromkeys(str(item) for item in items))
 
 
 class Window(_State):

@@ -14,16 +14,19 @@ from .account import Account
 from .answers import Reply, hovered_at, reply_steps
 from .applied import Applied, offered
 from .attention import Attention
+from .care import care_steps
 from .content import block_room, describe, describe_block, describe_images
 from .export import export_page, write_page
 from .flow import Flow
 from .maps import Maps, as_maps, unknown_keyword
+from .masks import page_masks
 from .memory import Memory
+from .notes import Note, notes
 from .pictures import picture_png, picture_state, plot_picture, shown_account
 from .selection import Row, select_frame, select_rows
 from .slices import block_plan, read_block
 from .state import WidgetState, suiting_view
-from .tasks import Tasks
+from .tasks import Background, Tasks, run_steps
 from .traits import StateError
 
 if TYPE_CHECKING:
@@ -70,9 +73,11 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     _edges = traitlets.Dict().tag(sync=True, echo_update=False)
     _rows = traitlets.Dict().tag(sync=True, echo_update=False)
     _mechanism = traitlets.Dict().tag(sync=True, echo_update=False)
+    _notes = traitlets.Dict().tag(sync=True, echo_update=False)
+    _masks = traitlets.Dict().tag(sync=True, echo_update=False)
 
     def __init__(self, maps: Any, *, view: str | None = None, **state: Any) -> None:
-        known = [*self._state_names(), "layout"]
+        known = [*self._state_names(), "masks", "layout"]
         for name in state:
             if name not in known:
                 raise unknown_keyword(name, known)
@@ -85,6 +90,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         self._memory = Memory()
         self._tasks: Tasks[Reply] = Tasks()
         self._flow = Flow(self._send_map)
+        self._care: Background[dict[str, Any]] = Background(
+            lambda: len(self._tasks) > 0, lambda found: self.set_trait("_notes", found)
+        )
         self._picture: tuple[object, bytes] | None = None
         state.setdefault("map", next(iter(self._maps)))
         # A map of no such name is refused in words below.
@@ -111,6 +119,7 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         if self._opened:
             self._tasks.cancel_all()
             self._flow.stop()
+            self._care.stop()
         super().close()
         if self._own_layout is not None:
             self._own_layout.close()
@@ -192,6 +201,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             self._send_block(block_room(content, new))
             for kind in protocol.KINDS:
                 self.set_trait(f"_{kind}", {})
+            self._notes, self._masks = {}, page_masks(self.masks, self._sent)
+        self._look_for_notes()
         return self._revision
 
     def _send_block(self, room: int) -> None:
@@ -220,6 +231,26 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         # A layer that changes with its map travels with it.
         if self._is_open and self._is_sent:
             self._send_block(block_room({}))
+
+    def _look_for_notes(self) -> None:
+        if self.notes:
+            self._care.start(care_steps(self.attention, self._noted_state()))
+        else:
+            self._care.stop()
+            self._notes = {}
+
+    def _noted_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("map", "step", "method", "layer", "heads")}
+
+    @traitlets.observe("masks")
+    def _masks_changed(self, _: Any) -> None:
+        if self._is_open and self._is_sent:
+            self._masks = page_masks(self.masks, self.attention)
+
+    @traitlets.observe("layer", "heads", "notes")
+    def _noted_changed(self, _: Any) -> None:
+        if self._is_open and self._is_sent:
+            self._look_for_notes()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what the page has set; what does not fit the map is put right in the page."""
@@ -314,6 +345,14 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         """
         return shown_account(self.attention, self)
 
+    def read_with_care(self) -> list[Note]:
+        """Return what to take care of in the heads shown: the notes under the views, all of them.
+
+        Returns:
+            Notes, each with a ``kind``, a ``text`` and the ``page`` of the docs that explains it.
+        """
+        return notes(self.attention, self.layer, self.heads)
+
     # --- pictures -----------------------------------------------------------------------------
 
     def plot(self, ax: Axes | None = None) -> Figure:
@@ -344,6 +383,9 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
             ValueError: if not even an empty page of the map shown has room.
         """
         state = {name: getattr(self, name) for name in self._state_names()}
+        if self.notes:
+            state["_notes"] = run_steps(care_steps(self.attention, self._noted_state()))
+        state["_masks"] = page_masks(self.masks, self.attention)
         held = {
             kind: value
             for kind in protocol.KINDS
@@ -357,9 +399,10 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
         return page
 
     def _png(self) -> bytes:
-        state = (self._updates, self.map, self.step, self.method, picture_state(self))
+        shown = (self.map, self.step, self.method, self.notes, self.dismissed)
+        state = (self._updates, *shown, picture_state(self))
         if self._picture is None or self._picture[0] != state:
-            self._picture = (state, picture_png(self.attention, state[-1]))
+            self._picture = (state, picture_png(self.attention, self))
         return self._picture[1]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

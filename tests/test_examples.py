@@ -22,9 +22,7 @@ def test_there_are_a_quickstart_and_what_the_readme_names() -> None:
         "training",
         "explanation",
         "sinks",
-    } <= {
-        name.removesuffix(".ipynb") for name in names
-    }
+    } <= {name.removesuffix(".ipynb") for name in names}
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"examples/(\w+\.ipynb)", readme)) <= names
 

@@ -6,6 +6,7 @@ Matplotlib and Pillow are imported when something is drawn, and not before.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..attention import Attention
@@ -124,7 +125,7 @@ def plot_picture(attention: Attention, state: PictureState, ax: Axes | None = No
     return plot_view(attention, state, ax)
 
 
-def render_png(attention: Attention, state: PictureState) -> bytes:
+def render_png(attention: Attention, state: PictureState, notes: Sequence[str] = ()) -> bytes:
     """Return a view of a map as a PNG of at most about 150 kB: the one whose state is given.
 
     It has two pixels a CSS pixel; fewer, and fewer colours, where many lines would make it larger,
@@ -133,10 +134,11 @@ def render_png(attention: Attention, state: PictureState) -> bytes:
     Args:
         attention: the map.
         state: what is shown of it.
+        notes: sentences below it.
     """
     from .pictures import view_png
 
-    return view_png(attention, state)
+    return view_png(attention, state, notes)
 
 
 def describe_picture(attention: Attention, state: PictureState) -> str:

@@ -26,7 +26,7 @@ from .notes import HEADINGS, NOTE
 from .palette import Colour, Theme, head_colour, theme_of
 from .plan import LEAST_NUMBER, PADDING
 from .shading import SHADES, hatching
-from .shapes import Box, fill, stroke
+from .shapes import Box, circle, fill, stroke
 
 _LEAST_BAND: Final = 4.0
 """The frame around a pinned row or column is at least so wide."""
@@ -96,12 +96,26 @@ def _draw_area(ax: Axes, plan: MatrixPlan) -> None:
     if hatched is not None:
         draw_cells(ax, hatched, box, order=1.5)
     stroke(ax, [frame(box)], [plan.theme.line], 0.75)
+    _draw_links(ax, plan)
     bands = [_band(plan, position, True) for position in scene.pinned[0]]
     bands += [_band(plan, position, False) for position in scene.pinned[1]]
     if bands:
         # A rim of the ground keeps the frame visible on cells of any colour.
         stroke(ax, [frame(band) for band in bands], [plan.theme.surface] * len(bands), 3.0)
         stroke(ax, [frame(band) for band in bands], [plan.theme.accent] * len(bands), 1.5)
+
+
+def _draw_links(ax: Axes, plan: MatrixPlan) -> None:
+    """Draw a ring on the cell of each given link."""
+    pitch = plan.key.pitch, plan.query.pitch
+    radius = max(2.0, min(8.0, 0.42 * min(pitch)))
+    rings = [
+        circle(plan.left + (key + 0.5) * pitch[0], plan.top + (query + 0.5) * pitch[1], radius)
+        for query, key in plan.scene.links
+    ]
+    if rings:
+        stroke(ax, rings, [plan.theme.surface], 3.0)
+        stroke(ax, rings, [plan.theme.text], 1.25)
 
 
 def _band(plan: MatrixPlan, position: int, of_query: bool) -> Box:

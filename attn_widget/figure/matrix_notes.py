@@ -87,6 +87,8 @@ def below(
     size = f"{len(scene.query.labels):,} × {len(scene.key.labels):,} {scene.kind}s"
     masked = "masked (causal)" if scene.causal else "masked"
     words = swatches(shading, scene.cells, masked, theme)
+    if scene.links:
+        words += [Word("", NOTE, theme.text, mark="ring", space=5), *phrases(["given link"], theme)]
     words += phrases([*accounts(scene), *_naming(named)], theme)
     sums = sums_phrase(scene.row_sums)
     words += phrases([f"{size} · {sums}" if sums else size], theme)

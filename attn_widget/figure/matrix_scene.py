@@ -19,7 +19,7 @@ from ..slices import layer_full_value
 from .grid import cells_of
 from .reading import Joint
 from .sampling import Values, query_spacing, strongest_cell
-from .scene import Side, sides_of, starts_of
+from .scene import Side, links_of, sides_of, starts_of
 
 _BLOCK: Final = 2_000_000
 """Weights of one head read at a time."""
@@ -71,6 +71,8 @@ class MatrixScene:
     special_share: float
     missing: int
     """Weights read that are NaN."""
+    links: tuple[tuple[int, int], ...]
+    """The given links within the part shown, counted from its start."""
 
     @property
     def pinned(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -127,6 +129,11 @@ def read_matrix(attention: Attention, state: MatrixState) -> MatrixScene:
         row_sums=tally.row_sums if attention.kind == "weight" else None,
         special_share=tally.special / tally.total if tally.total > 0 else 0.0,
         missing=tally.missing,
+        links=tuple(
+            (at - queries.start, to - keys.start)
+            for at, to in links_of(state, starts)
+            if at in queries and to in keys
+        ),
     )
 
 

@@ -123,6 +123,7 @@ def _draw_place(
         return labels
     if scene.state.paint in ("contours", "outline"):
         labels += _draw_lines(ax, plan, place, panel)
+    _draw_truth(ax, plan, place, panel)
     labels += _draw_numbers(plan, place, panel, pixels)
     labels += _draw_boxes(ax, plan, place, panel)
     labels += _draw_marks(ax, plan, place, panel)
@@ -183,6 +184,16 @@ def _draw_lines(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> list
             )
         labels.append(_tag(ax, plan, place, min(segments)[0], percent(share)))
     return labels
+
+
+def _draw_truth(ax: Axes, plan: OverlayPlan, place: Place, panel: Panel) -> None:
+    """Draw the outlines of masks given as the truth: dashes, unlike those of shares."""
+    to = _Map(place, panel)
+    outlines = plan.scene.truth(panel)
+    paths = [Path([to.point(*at) for at in (*line, line[0])], closed=True) for line in outlines]
+    if paths:
+        stroke(ax, paths, [_DARK], 3.5, order=2.35)
+        stroke(ax, paths, [_WHITE], 1.75, dash=(5.0, 4.0), order=2.36)
 
 
 def _tag(ax: Axes, plan: OverlayPlan, place: Place, at: tuple[float, float], text: str) -> Label:

@@ -104,6 +104,9 @@ def below(scene: OverlayScene, theme: Theme, width: float, slack: float) -> Note
     size = f"{len(scene.queries):,} × {len(scene.keys):,} {scene.kind}s"
     sums = sums_phrase(scene.row_sums)
     said = [*phrases(accounts(scene)[:1], theme), *_hatchings(scene, theme)]
+    if any(scene.truth(panel) for panel in scene.panels):
+        said += [Word("", NOTE, theme.text, mark="dashed", space=5)]
+        said += phrases(["mask given as the truth"], theme)
     said += phrases([*accounts(scene)[1:], f"{size} · {sums}" if sums else size], theme)
     placed, y = flow(said, width, slack, 16.0)
     return Notes(last_to_the_right(placed, width, slack), y)

@@ -14,6 +14,8 @@ from ..apart import set_aside
 from ..attention import Attention
 from ..axes import Axis
 from ..filters import COMBINED, apply_special, combine_heads, merge_heads
+from ..images import image_id
+from ..outlines import Outline
 from ..panels import Panel, Rects, Role, Side, panels_of, rects_of, roles_of
 from ..scale import ScaleContext, strength
 from ..selection import OverlayState
@@ -71,6 +73,11 @@ class OverlayScene:
     def other(self) -> Side:
         """The side that is painted."""
         return "key" if self.side == "query" else "query"
+
+    def truth(self, panel: Panel) -> tuple[Outline, ...]:
+        """Return the outlines of masks given as the truth on the image of a panel."""
+        name = None if panel.image is None else image_id(panel.image)
+        return dict(self.state.masks).get(name or "", ())
 
     @property
     def own_axis(self) -> Axis:

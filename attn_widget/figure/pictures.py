@@ -5,6 +5,7 @@ Imports Matplotlib, so it is itself imported only when something is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from ..attention import Attention
 from ..selection import HeadsState, MatrixState, MechanismState, OverlayState, PictureState
 from .canvas import Picture, draw_on, figure_of, png_of
+from .care import with_notes
 from .drawing import lines_picture
 from .heads import heads_picture
 from .matrix import matrix_picture
@@ -30,9 +32,9 @@ def plot_view(attention: Attention, state: PictureState, ax: Axes | None) -> Fig
     return figure_of(picture) if ax is None else draw_on(ax, picture)
 
 
-def view_png(attention: Attention, state: PictureState) -> bytes:
-    """Return a PNG of the view whose state is given."""
-    return png_of(_picture(attention, state))
+def view_png(attention: Attention, state: PictureState, notes: Sequence[str] = ()) -> bytes:
+    """Return a PNG of the view whose state is given, with notes below it."""
+    return png_of(with_notes(_picture(attention, state), notes))
 
 
 def _picture(attention: Attention, state: PictureState) -> Picture[Any]:

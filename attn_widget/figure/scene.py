@@ -89,10 +89,6 @@ def read_scene(attention: Attention, state: LinesState) -> Scene:
         focus = pinned_edges(edges, queries.pinned, keys.pinned)
     if focus is not None and _focus_only(shown, state):
         edges, focus = pick_edges(edges, focus), np.ones(int(focus.sum()), dtype=bool)
-    links = {
-        (shown_positions([query], starts[0])[0], shown_positions([key], starts[1])[0])
-        for query, key in state.links
-    }
     return Scene(
         state=state,
         name=attention.name,
@@ -103,7 +99,7 @@ def read_scene(attention: Attention, state: LinesState) -> Scene:
         key=keys,
         edges=edges,
         focus=focus,
-        links=tuple(sorted(links)),
+        links=links_of(state, starts),
         full=full,
         row_sums=_row_sums(weights) if attention.kind == "weight" else None,
         special_share=_special_share(weights, keys.special),
@@ -138,6 +134,17 @@ def sides_of(
         )
     )
     return query, key
+
+
+def links_of(
+    state: LinesState | MatrixState, starts: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> tuple[tuple[int, int], ...]:
+    """Return the given links between positions shown, sorted; arguments as :func:`sides_of`."""
+    links = {
+        (shown_positions([query], starts[0])[0], shown_positions([key], starts[1])[0])
+        for query, key in state.links
+    }
+    return tuple(sorted(links))
 
 
 def pick_edges(edges: Edges, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Edges:

@@ -4,6 +4,7 @@ import { createAnnouncer } from "./a11y.ts";
 import { Bar } from "./controls/bar.ts";
 import { exportPanel } from "./controls/export.ts";
 import { helpLines } from "./controls/help.ts";
+import { Notes } from "./controls/notes.ts";
 import { filterSummary, Options } from "./controls/options.ts";
 import { h, set, setText } from "./dom.ts";
 import { composePicture } from "./export/compose.ts";
@@ -80,6 +81,7 @@ class Frame {
   readonly #about = h("div", { class: "about", "data-role": "about" });
   readonly #bar: Bar;
   readonly #options: Options;
+  readonly #notes: Notes;
   readonly #help = h("div", { class: "panel help", hidden: true });
   readonly #panels: readonly (readonly [button: HTMLButtonElement, panel: HTMLElement])[];
   readonly #optionsButton: HTMLButtonElement;
@@ -117,6 +119,7 @@ class Frame {
       "?",
     );
     this.#options = new Options(model, store, (direction) => this.#zoom(direction), signal);
+    this.#notes = new Notes(model, this.#say, signal);
     this.#panels = [
       [this.#optionsButton, this.#options.element],
       [exportButton, this.#exportPanel()],
@@ -133,6 +136,7 @@ class Frame {
       this.#failed,
       this.#views,
       this.#about,
+      this.#notes.element,
       this.#live,
     );
     shadow.append(h("style", {}, css + matrixCss + headsCss + overlayCss + mechanismCss), this.#root);
@@ -181,7 +185,7 @@ class Frame {
     this.#views.replaceChildren(...this.#seats.map(({ column }) => column));
     const views = this.#seats.map((seat) => seat.view);
     this.#options.show(views);
-    this.#help.replaceChildren(...helpLines(views));
+    this.#help.replaceChildren(...helpLines(views), this.#notes.restore);
     set(this.#root, "data-beside", names.length > 1);
     this.#tellStatus();
     this.#tellReadout((this.#seats[0] as Seat).told);
@@ -409,6 +413,7 @@ class Frame {
           `layer ${layer} · ${this.#bar.headsText}`,
           ...this.#seats.map(({ view }) => legendText(view.legend)),
           this.#store.content?.made ?? "",
+          ...this.#notes.texts,
         ],
         font: getComputedStyle(this.#root).fontFamily,
       },

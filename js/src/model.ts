@@ -55,6 +55,10 @@ export interface State {
     | "image";
   /** The heads view shows only such heads in full. */
   pattern: "previous" | "next" | "sink" | "uniform" | "sharp" | "induction" | null;
+  /** Whether notes say where the map must be read with care. */
+  notes: boolean;
+  /** Kinds of notes no longer shown. */
+  dismissed: readonly string[];
   theme: "auto" | "light" | "dark";
   height: number | null;
   observe_hover: boolean;
@@ -93,6 +97,8 @@ const DEFAULTS: State = {
   window: null,
   sort: "layer",
   pattern: null,
+  notes: true,
+  dismissed: [],
   theme: "auto",
   height: null,
   observe_hover: false,
@@ -110,6 +116,8 @@ export const DATA = [
   "_edges",
   "_rows",
   "_mechanism",
+  "_notes",
+  "_masks",
 ] as const;
 export type DataName = (typeof DATA)[number];
 

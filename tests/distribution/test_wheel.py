@@ -66,7 +66,7 @@ def test_wheel_holds_every_asset_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     package = {name.removeprefix("attn_widget/") for name in sizes if ".dist-info/" not in name}
-    assert {name for name in package if not name.endswith(".py")} == ASSETS
+    assert {name for name in package if not name.endswith(".py")} == {*ASSETS, "care.md"}
     modules = {path.relative_to(ROOT / "attn_widget") for path in ROOT.glob("attn_widget/**/*.py")}
     assert {name for name in package if name.endswith(".py")} == {str(path) for path in modules}
     # The marker of a typed package is empty by definition.

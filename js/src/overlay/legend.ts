@@ -15,6 +15,7 @@ import { type Hatch, hatchOf } from "./hatch.ts";
 import { oddityOf } from "./heat.ts";
 import { type Panel, positionsOf, type Role } from "./panels.ts";
 import { otherSide, type Shown, type Source } from "./source.ts";
+import { strokeTruth } from "./truth.ts";
 
 const RAMP = { width: 132, height: 9 };
 const SWATCH = { width: 16, height: 10 };
@@ -36,6 +37,8 @@ export interface OverlayLegendInput {
   readonly shown: Shown | undefined;
   readonly anchors: Anchors;
   readonly theme: Theme;
+  /** Outlines of masks given as the truth, by image. */
+  readonly masks: Readonly<Record<string, string>>;
 }
 
 export class OverlayLegend {
@@ -45,6 +48,7 @@ export class OverlayLegend {
   readonly #scale = h("span");
   readonly #heads = h("span");
   readonly #hatches = HATCHES.map(([kind, text]) => ({ kind, ...swatch(text) }));
+  readonly #truth = swatch("mask given as the truth");
   readonly #size = h("span", { class: "end" });
   #painted = "";
 
@@ -55,11 +59,12 @@ export class OverlayLegend {
       h("span", { class: "matrix-ramp" }, this.#ramps, " ", this.#scale),
       this.#heads,
       ...this.#hatches.map(({ element }) => element),
+      this.#truth.element,
       this.#size,
     );
   }
 
-  update({ source, state, shown, anchors, theme }: OverlayLegendInput): void {
+  update({ source, state, shown, anchors, theme, masks }: OverlayLegendInput): void {
     const { content, heads, panels, roles, apart } = source;
     if (!content) return;
     const { paint, opacity, combine } = state;
@@ -81,7 +86,9 @@ export class OverlayLegend {
       const colour = paint === "dim" ? dimmed : (share: number) => colourAt(anchors, share);
       if (ramped) paintRamp(this.#ramp, colour, RAMP.width, RAMP.height);
       for (const { kind, canvas } of this.#hatches) paintHatch(canvas, kind, theme, ratio);
+      paintDashes(this.#truth.canvas, ratio);
     }
+    set(this.#truth.element, "hidden", !panels.some(({ image }) => masks[image ?? ""]));
     const each = combine === "each" && heads.length > 1;
     const one = content.heads < 2 || heads.length === 0;
     show(this.#heads, each || one ? "" : headsText(heads, combine).slice(2, -1));
@@ -101,6 +108,14 @@ function paintHatch(canvas: HTMLCanvasElement, kind: Hatch, theme: Theme, ratio:
   if (!pattern) return;
   context.fillStyle = pattern;
   context.fillRect(0, 0, canvas.width, canvas.height);
+}
+
+function paintDashes(canvas: HTMLCanvasElement, ratio: number): void {
+  canvas.width = Math.round(SWATCH.width * ratio);
+  canvas.height = Math.round(SWATCH.height * ratio);
+  const context = canvas.getContext("2d");
+  const middle = canvas.height / 2;
+  if (context) strokeTruth(context, new Path2D(`M0 ${middle}H${canvas.width}`), 0.6 * ratio);
 }
 
 /** "weight 0 – 0.46, absolute · nearest". */

@@ -27,6 +27,7 @@ import { type Label, labelsOf, numbersOf, paintLabels } from "./labels.ts";
 import { hasPatch, toScreen } from "./layout.ts";
 import { positionsOf, type Rect, rectOf } from "./panels.ts";
 import { fillPieces, onScreen, paintSets } from "./sets.ts";
+import { paintTruth } from "./truth.ts";
 
 export type { Paint } from "./ground.ts";
 export type { Heat } from "./heat.ts";
@@ -47,6 +48,8 @@ export interface Marks {
   readonly boxes: readonly BoxMark[];
   /** The position with the largest weight. */
   readonly strongest?: Marked | null;
+  /** The outlines of masks given as the truth: see `truth.ts`. */
+  readonly truth?: string | undefined;
   /** Numbers at some positions, such as pinned keys. */
   readonly notes?: readonly { readonly side: Side; readonly position: number; readonly text: string }[];
 }
@@ -229,6 +232,7 @@ export function paintMarks(
   const { focus, pinned, hover, boxes, strongest } = marks;
   const { accent, surface, text } = INK[theme];
   context.setTransform(1, 0, 0, 1, 0, 0);
+  if (marks.truth) paintTruth(context, paint, marks.truth);
   const pixelsOfPosition = (side: Side, position: number): Pixels | null => {
     for (const { side: of, part } of panel.parts) {
       const rect = of === side ? rectOf(part, position) : undefined;

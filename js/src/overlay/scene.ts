@@ -35,6 +35,8 @@ export interface SceneInput {
   readonly state: State;
   readonly theme: Theme;
   readonly width: number;
+  /** Outlines of masks given as the truth, by the image they are of. */
+  readonly masks: Readonly<Record<string, string>>;
 }
 
 /** What is zoomed stays so while other views are looked at. */
@@ -133,7 +135,7 @@ export class Scene {
 
   /** Paint the weights of a focus, and mark what is stressed. Pictures stay as they are. */
   drawFocus(input: SceneInput, focus: Focus | null, hover: Cursor | null): void {
-    const { source, state, theme } = input;
+    const { source, state, theme, masks } = input;
     const { content } = source;
     if (!content) return;
     const shown = source.shown(focus);
@@ -155,11 +157,11 @@ export class Scene {
       picture.marks(this.#marks(input, picture.place, focus, hover, drawn ?? undefined));
     }
     this.#tellAccount(source, state, shown);
-    this.#legend.update({ source, state, shown: painted, anchors, theme });
+    this.#legend.update({ source, state, shown: painted, anchors, theme, masks });
   }
 
   #marks(
-    { source, state, theme }: SceneInput,
+    { source, state, theme, masks }: SceneInput,
     place: lay.Placed,
     focus: Focus | null,
     hover: Cursor | null,
@@ -215,6 +217,7 @@ export class Scene {
       boxes,
       strongest: strongest < 0 || !shown ? null : { side: shown.other, positions: [strongest] },
       notes,
+      truth: masks[panel.image ?? ""],
     };
   }
 

@@ -366,7 +366,8 @@ export class OverlayView implements View {
   // --- what is drawn ----------------------------------------------------------------------------
 
   get #input(): SceneInput {
-    return { source: this.#source, state: this.#model.state, theme: this.#theme, width: this.#width };
+    const masks = (this.#model.data("_masks") ?? {}) as SceneInput["masks"];
+    return { source: this.#source, state: this.#model.state, theme: this.#theme, width: this.#width, masks };
   }
 
   #draw(): void {
