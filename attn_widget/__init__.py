@@ -9,6 +9,7 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .capture import capture as capture
 from .images import read_image as read_image
 from .show import heads as heads
 from .show import lines as lines
