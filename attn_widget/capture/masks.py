@@ -97,7 +97,8 @@ class _Allowed:
 
     def rule(self) -> tuple[bool, int, int | None] | None:
         """(causal, offset, window) where that and `keys` is all the masks say."""
-        return next((rule for rule in self._candidates() if self._fits(*rule)), None)
+        sound = (rule for rule in self._candidates() if rule[2] is None or rule[2] > 0)
+        return next((rule for rule in sound if self._fits(*rule)), None)
 
     def _part(self, rows: slice) -> Tensor:
         found = self._boolean(self._masks[0], rows)
@@ -125,14 +126,16 @@ class _Allowed:
             return
         (top, bottom) = rows[0], rows[-1]
         last, first = self._extent(place, top)[1], self._extent(place, bottom)[0]
-        for offset in dict.fromkeys((last - top, keys - queries, 0)):
+        usual = dict.fromkeys((0, keys - queries))
+        for offset in usual:
             yield True, offset, None
-            if bottom + offset >= first:
-                yield True, offset, bottom + offset - first + 1
-        for offset in dict.fromkeys((0, keys - queries)):
-            for window in (last - top - offset + 1, bottom + offset - first + 1):
-                if window > 0:
-                    yield False, offset, window
+        for offset in usual:
+            yield True, offset, bottom + offset - first + 1
+        for offset in usual:
+            yield False, offset, last - top - offset + 1
+            yield False, offset, bottom + offset - first + 1
+        yield True, last - top, None
+        yield True, last - top, bottom + (last - top) - first + 1
 
     def _extent(self, place: int, row: int) -> tuple[int, int]:
         """The first and the last key of a row."""

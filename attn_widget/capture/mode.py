@@ -100,7 +100,8 @@ class CaptureMode(TorchFunctionMode):
         weights, scores = product.weights, product.weights.scores
         if scores is None or weights.open_sinks or weights.formed is not None:
             used = product.used if weights.formed is None else weights.formed
-            self._recorder.formed(used, product.value, product.output, product.arrange)
+            shape = self._trace.folded(product.used)
+            self._recorder.formed(used, product.value, product.output, product.arrange, shape)
             return
         self._recorder.saw(
             Seen(

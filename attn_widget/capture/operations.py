@@ -120,7 +120,9 @@ def _added(
         return replace(what, shifted=True)
     if what.sinks is not None:
         return None
-    table = other.detach() if name == "add" else -other.detach()
+    # A boolean tensor that is added is numbers, not a mask.
+    table = other.detach().to(what.query.dtype) if other.dtype == torch.bool else other.detach()
+    table = table if name == "add" else -table
     if table.ndim < 2:
         table = table.reshape((1,) * (2 - table.ndim) + tuple(table.shape))
     return replace(what, tables=(*what.tables, (table, what.lead)))

@@ -41,9 +41,9 @@ def _matmul(args: Arguments, named: Named) -> Pair | None:
 
 
 def _baddbmm(args: Arguments, named: Named) -> Pair | None:
-    if len(args) != 3:
-        return None
-    table, left, right = args
+    table = args[0]
+    left = args[1] if len(args) > 1 else named["batch1"]
+    right = args[2] if len(args) > 2 else named["batch2"]
     beta, alpha = named.get("beta", 1), named.get("alpha", 1)
 
     def added(scores: Scores) -> Scores:

@@ -108,11 +108,20 @@ class Recorder:
         self._finish(call, seen.output, seen.arrange, (*final, queries), width, seen.projection)
 
     def formed(
-        self, weights: Tensor, value: Tensor, output: object, arrange: Callable[[Tensor], Tensor]
+        self,
+        weights: Tensor,
+        value: Tensor,
+        output: object,
+        arrange: Callable[[Tensor], Tensor],
+        shape: tuple[int, ...] | None,
     ) -> None:
-        """Take down weights as the model formed them, (…, Q, K), and values, (…, K, Dv)."""
+        """Take down weights as the model formed them, (…, Q, K), and values, (…, K, Dv).
+
+        ``shape`` is what the weights had before they were reshaped to this, if they were.
+        """
+        weights, value = weights.detach(), value.detach()
         lead = lead_of(weights, value)
-        final = batch_and_heads(lead, None, False)
+        final = batch_and_heads(lead, _folded(weights, shape), False)
         weights, value = spread(weights, lead, final), spread(value, lead, final)
         queries, keys = weights.shape[2:]
         cross = self.modules.crosses(queries, keys)
@@ -197,12 +206,16 @@ def _brought(seen: Seen) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
             batch,
             shape[1],
         )
-    folded = None
-    if shape is not None and len(shape) == 4 and query.ndim == 3 and shape[2:] == query.shape[1:]:
-        folded = shape[0], shape[1]
     grouped = len(lead) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
-    final = batch_and_heads(lead, folded, grouped)
+    final = batch_and_heads(lead, _folded(query, shape), grouped)
     return *(spread(part, lead, final) for part in (query, key, value)), final
+
+
+def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
+    """(batch, heads) where a tensor of three axes was made of one of four."""
+    if shape is None or len(shape) != 4 or tensor.ndim != 3 or shape[2:] != tensor.shape[1:]:
+        return None
+    return shape[0], shape[1]
 
 
 def _table(table: Tensor, lead: Lead, final: tuple[int, int], queries: int) -> Tensor:
