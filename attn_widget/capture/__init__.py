@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+    from .replacing import Where
     from .session import Capture
 
 
@@ -34,3 +37,12 @@ def capture(
         queries=queries,
         keys=keys,
     )
+
+
+def replacing(
+    model: torch.nn.Module, change: Callable[[torch.Tensor, Where], torch.Tensor]
+) -> AbstractContextManager[None]:
+    """Let a model attend with other weights than its own, in a ``with`` block."""
+    from .replacing import replacing
+
+    return replacing(model, change)

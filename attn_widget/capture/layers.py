@@ -13,6 +13,7 @@ from ..qk.product import ProductSource
 from ..qk.source import CACHE
 from ..sources import ArraySource, Source
 from .calls import Call
+from .masks import Masking
 from .sources import RaggedSource, StackedQKSource, StackedSource
 
 
@@ -23,20 +24,12 @@ class Layer:
     Attributes:
         path: Where in the model.
         rows: The calls whose queries follow each other.
+        kind: ``"encoder"``, ``"decoder"`` or ``"cross"``.
     """
 
     path: str
     rows: tuple[Call, ...]
-
-    @property
-    def kind(self) -> str:
-        """``"encoder"``, ``"decoder"`` or ``"cross"``."""
-        first = self.rows[0]
-        if first.cross:
-            return "cross"
-        named = any("decoder" in part.lower() for part in self.path.split("."))
-        continued = any(call.continued for call in self.rows)
-        return "decoder" if named or continued or _causal(first) else "encoder"
+    kind: str
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -92,8 +85,27 @@ def runs(calls: Sequence[Call]) -> list[list[Call]]:
     return found
 
 
-def layers(run: Sequence[Call]) -> list[Layer]:
-    """The layers of a run, in the order in which they were first called."""
+def decoding(calls: Sequence[Call]) -> set[str]:
+    """Paths of self-attention that looks back only, in any of its calls."""
+    own = [call for call in calls if not call.cross]
+    return {one.path for one in own if one.continued or causal(one.masking, one.size[2])}
+
+
+def kind_of(path: str, cross: bool, back: bool) -> str:
+    """``"cross"``; ``"decoder"`` for what looks back only or is called so; else ``"encoder"``."""
+    if cross:
+        return "cross"
+    named = any("decoder" in part.lower() for part in path.split("."))
+    return "decoder" if back or named else "encoder"
+
+
+def layers(run: Sequence[Call], back: set[str]) -> list[Layer]:
+    """The layers of a run, in the order in which they were first called.
+
+    Args:
+        run: The calls.
+        back: Paths of self-attention that looks back only.
+    """
     places: dict[str, dict[int, list[Call]]] = {}
     for call in run:
         places.setdefault(call.path, {}).setdefault(call.forward, []).append(call)
@@ -110,7 +122,8 @@ def layers(run: Sequence[Call]) -> list[Layer]:
             ]
         else:
             rows = [every]
-        found += [(order[id(one[0])], Layer(path, tuple(one))) for one in rows]
+        kind = kind_of(path, every[0].cross, path in back)
+        found += [(order[id(one[0])], Layer(path, tuple(one), kind)) for one in rows]
     return [layer for _, layer in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -160,11 +173,11 @@ def _formed_step(call: Call) -> bool:
     return call.weights is not None and call.size[2] == 1
 
 
-def _causal(call: Call) -> bool:
+def causal(masking: Masking, queries: int) -> bool:
     """Whether the first query reaches less than the last one does."""
-    allowed = call.masking.allowed
-    if call.masking.causal:
-        return call.size[2] > 1
+    allowed = masking.allowed
+    if masking.causal:
+        return queries > 1
     if allowed is None or allowed.shape[2] < 2 or allowed.shape[3] < 2:
         return False
     return bool((~allowed[:, :, 0, -1] & allowed[:, :, -1, -1]).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from . import multihead
-from .parts import Product
 from .recorder import Recorder, Seen
 from .trace import Trace
 
@@ -49,8 +48,8 @@ class CaptureMode(TorchFunctionMode):
         """Call a function and take down what it did."""
         named = kwargs or {}
         result = func(*args, **named)
-        name = getattr(func, "__name__", "")
-        if name == "__get__":
+        name = name_of(func)
+        if not name:
             return result
         try:
             with torch.no_grad():
@@ -82,39 +81,36 @@ class CaptureMode(TorchFunctionMode):
         else:
             self._eager(name, args, named, result)
 
-    def _eager(
-        self, name: str, args: Sequence[Any], named: Mapping[str, Any], result: Any
-    ) -> None:
-        writes = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-        if writes and args and isinstance(args[0], Tensor):
-            self._trace.written(args[0])
-            self._recorder.written(args[0])
+    def _eager(self, name: str, args: Sequence[Any], named: Mapping[str, Any], result: Any) -> None:
+        target = named.get("out", args[0] if writes(name) and args else None)
+        if isinstance(target, Tensor):
+            self._trace.written(target)
+            self._recorder.written(target)
         if name == "__setitem__":
             self._trace.assigned(args)
             return
-        product = self._trace.follow(name, args, named, result)
-        if product is not None:
-            self._attended(product)
-
-    def _attended(self, product: Product) -> None:
-        weights, scores = product.weights, product.weights.scores
+        found = self._trace.attended(name, args, named)
+        if found is None:
+            self._trace.follow(name, args, named, result)
+            return
+        weights, scores = found.weights, found.weights.scores
+        shape = self._trace.folded(found.used if scores is None else scores.query)
         if scores is None or weights.open_sinks or weights.formed is not None:
-            used = product.used if weights.formed is None else weights.formed
-            shape = self._trace.folded(product.used)
-            self._recorder.formed(used, product.value, product.output, product.arrange, shape)
+            used = found.used if weights.formed is None else weights.formed
+            self._recorder.formed(used, found.value, result, found.arrange, shape)
             return
         self._recorder.saw(
             Seen(
                 scores.query,
                 scores.key,
-                product.value,
-                product.output,
-                product.arrange,
+                found.value,
+                result,
+                found.arrange,
                 scores.scale,
                 tables=scores.tables,
                 softcap=scores.softcap,
                 sinks=scores.sinks,
-                shape=self._trace.folded(scores.query),
+                shape=shape,
             )
         )
 
@@ -162,14 +158,29 @@ class CaptureMode(TorchFunctionMode):
                 causal=heads.causal,
                 cross=heads.cross,
                 projection=heads.projection,
+                inner=heads.inner,
             )
         )
 
     def _native(self, *args: Any, **named: Any) -> multihead.Heads:
-        return multihead.native(*args, **named, length=self._length)
+        return multihead.native(*args, **{**named, "length": self._length})
 
     def _layer(self, *args: Any, **named: Any) -> multihead.Heads:
-        return multihead.encoder_layer(*args, **named, length=self._length)
+        return multihead.encoder_layer(*args, **{**named, "length": self._length})
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """Name of a function of PyTorch; "" for attributes of tensors that are no such thing."""
+    name: str = getattr(func, "__name__", "")
+    if name != "__get__":
+        return name
+    name = getattr(getattr(func, "__self__", None), "__name__", "")
+    return name if name in ("T", "mT") else ""
+
+
+def writes(name: str) -> bool:
+    """Whether a function changes its first argument."""
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
 
 
 _open = 0
@@ -195,7 +206,7 @@ def fast_paths_kept() -> Iterator[None]:
             torch.overrides.has_torch_function = _asked
 
 
-def _without_us(args: Sequence[Any]) -> bool:
+def _without_us(args: Iterable[Any]) -> bool:
     if sys._getframe(1).f_globals.get("__name__") not in _ASKING:
         return bool(_asked(args))
     modes: list[TorchFunctionMode] = []

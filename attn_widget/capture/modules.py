@@ -21,7 +21,7 @@ _CROSS = re.compile(r"cross|encoder_attn|encdec|enc_attn|src_attn|multihead_attn
 _ATTENTION = re.compile(r"att(entio)?n", re.I)
 _PROJECTIONS = (
     "o_proj", "out_proj", "proj", "c_proj", "to_out.0", "to_out", "out_lin", "wo", "o",
-    "dense", "output.dense", "attn_out", "output_proj", "projection", "projection_layer", "W_o",
+    "dense", "output.dense", "attn_out", "output_proj", "out", "fc_out", "w_o", "W_o", "w_out",
 )  # fmt: skip
 
 
@@ -112,12 +112,12 @@ class Modules:
         """The innermost module at work."""
         return self.stack[-1].module if self.stack else self._model
 
-    def saw(self) -> None:
-        """Tell that an attention was seen in the innermost module."""
+    def saw(self, path: str) -> None:
+        """Tell that an attention was seen in the modules at work, the innermost of this path."""
         for running in self.stack:
             running.seen = True
-        self.seen.add(self.path)
-        self.unseen.pop(self.path, None)
+        self.seen.add(path)
+        self.unseen.pop(path, None)
 
     def crosses(self, queries: int, keys: int) -> bool:
         """Whether keys of the attention at work come from another sequence than its queries.

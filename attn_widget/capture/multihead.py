@@ -5,8 +5,8 @@ These functions take whole layers, so their projections are computed once more b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,6 +27,9 @@ class Heads:
         cross: Whether the keys come from another sequence.
         projection: The weight of the output projection, (model, H · D).
         arrange: Brings a gradient of the layer's output to (batch, H, Q, D), before projection.
+        inner: Where the attention is in the module whose function this is.
+        dropout: Share of weights that training leaves out.
+        finish: Makes what the function returns of (batch, H, Q, D) and weights (batch, H, Q, K).
     """
 
     query: Tensor
@@ -37,6 +40,9 @@ class Heads:
     cross: bool
     projection: Tensor
     arrange: Callable[[Tensor], Tensor]
+    inner: str = ""
+    dropout: float = 0.0
+    finish: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]] = lambda *parts: parts
 
 
 def multi_head(
@@ -72,19 +78,18 @@ def multi_head(
     if not batched:
         query, key, value = (part.unsqueeze(1) for part in (query, key, value))
         key_padding_mask = None if key_padding_mask is None else key_padding_mask[None]
-    maps = (q_proj_weight, k_proj_weight, v_proj_weight)
-    if not use_separate_proj_weight:
-        assert in_proj_weight is not None
+    maps: Sequence[Any] = (q_proj_weight, k_proj_weight, v_proj_weight)
+    if in_proj_weight is not None and not use_separate_proj_weight:
         maps = in_proj_weight.chunk(3)
-    biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+    biases: Sequence[Tensor | None] = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
     parts = [
         F.linear(part, weight, bias)
         for part, weight, bias in zip((query, key, value), maps, biases, strict=True)
     ]
     batch, depth = query.shape[1], query.shape[2] // num_heads
-    extra = [(parts[1], bias_k), (parts[2], bias_v)]
-    if bias_k is not None:
-        parts[1:] = [torch.cat([part, row.expand(1, batch, -1)]) for part, row in extra]
+    for place, row in ((1, bias_k), (2, bias_v)):
+        if row is not None:
+            parts[place] = torch.cat([parts[place], row.expand(1, batch, -1)])
     q, k, v = (part.unflatten(2, (num_heads, -1)).permute(1, 2, 0, 3) for part in parts)
     if static_k is not None:
         k = static_k.unflatten(0, (batch, num_heads))
@@ -102,10 +107,28 @@ def multi_head(
     tables = [_allowing(table, k.shape[2]) for table in tables]
 
     def arrange(gradient: Tensor) -> Tensor:
-        found = (gradient if batched else gradient.unsqueeze(1)) @ out_proj_weight
-        return found.unflatten(2, (num_heads, depth)).permute(1, 2, 0, 3)
+        found: Tensor = (gradient if batched else gradient.unsqueeze(1)) @ out_proj_weight
+        return found.reshape(*found.shape[:2], num_heads, depth).permute(1, 2, 0, 3)
 
-    return Heads(q, k, v, tables, causal, cross, out_proj_weight, arrange)
+    def finish(output: Tensor, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        found = F.linear(output.permute(2, 0, 1, 3).flatten(2), out_proj_weight, out_proj_bias)
+        told = weights.mean(dim=1) if average_attn_weights else weights
+        if not batched:
+            found, told = found.squeeze(1), told.squeeze(0)
+        return found, told if need_weights else None
+
+    return Heads(
+        q,
+        k,
+        v,
+        tables,
+        causal,
+        cross,
+        out_proj_weight,
+        arrange,
+        dropout=dropout_p if training else 0.0,
+        finish=finish,
+    )
 
 
 def native(
@@ -178,7 +201,8 @@ def encoder_layer(
     if norm_first:
         src = F.layer_norm(src, (embed_dim,), norm_weight_1, norm_bias_1, eps)
     attended = (src, src, src, embed_dim, num_heads, qkv_weight, qkv_bias, proj_weight, proj_bias)
-    return native(*attended, mask, mask_type=mask_type, length=length)
+    found = native(*attended, mask, mask_type=mask_type, length=length)
+    return replace(found, inner="self_attn")
 
 
 def _allowing(table: Tensor, keys: int) -> Tensor:

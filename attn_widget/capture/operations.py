@@ -12,9 +12,13 @@ from .masks import LOW
 from .parts import Arguments, Named, Scores, Weights, flat
 
 SAME: Final = frozenset(
-    "to float half double bfloat16 type type_as contiguous clone detach __getitem__".split()
+    ("to", "float", "half", "double", "bfloat16", "type", "type_as")
+    + ("contiguous", "clone", "detach", "__getitem__")
 )
 """Operations that change nothing but the precision, where the shape stays."""
+
+TURNS: Final = frozenset(("transpose", "mT", "swapaxes", "permute"))
+"""Operations that may exchange the last two axes."""
 
 RESHAPES: Final = frozenset(("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"))
 """Operations that may change the leading axes."""
@@ -22,13 +26,22 @@ RESHAPES: Final = frozenset(("view", "reshape", "flatten", "unflatten", "squeeze
 
 def weights_after(name: str, what: Weights, source: Tensor, result: Tensor) -> Weights | None:
     """What is known of weights after an operation."""
+    if name in TURNS and result.shape[:-2] == source.shape[:-2]:
+        ends = result.shape[-2:], result.stride()[-2:]
+        swapped = (source.shape[-1], source.shape[-2]), (source.stride(-1), source.stride(-2))
+        # With as many queries as keys only the strides tell that nothing else was turned.
+        whole = result.stride()[:-2] == source.stride()[:-2]
+        return replace(what, turned=not what.turned) if whole and ends == swapped else None
     if what.open_sinks:
         cut = (*source.shape[:-1], source.shape[-1] - 1)
         first = result.shape == cut and result.storage_offset() == source.storage_offset()
         if name == "__getitem__" and first:
             return replace(what, open_sinks=False)
-    if name in SAME and result.shape == source.shape:
+    # Rows without keys are zeros here anyhow.
+    if name in (*SAME, "nan_to_num") and result.shape == source.shape:
         return what
+    if what.turned:
+        return None
     if name == "dropout":
         # What training leaves out at random is no matter of where a query looks.
         same = what.scores is None and what.formed is None and result is not source
@@ -41,7 +54,7 @@ def weights_after(name: str, what: Weights, source: Tensor, result: Tensor) -> W
         )
     if name == "unsqueeze" and what.scores is None and result.shape[-1] == source.shape[-1]:
         formed = None if what.formed is None else what.formed.reshape(result.shape)
-        return replace(what, lead=tuple(result.shape[:-2]), formed=formed)
+        return Weights(None, tuple(result.shape[:-2]), formed=formed)
     if result.shape == source.shape:
         # Weights that were changed are kept as they are.
         return Weights(None, tuple(result.shape[:-2]))
@@ -79,7 +92,7 @@ def scores_after(
         if len(rest) != 2:
             return None
         other = rest[1] if rest[0] is source else rest[0]
-        # torch.where(condition, scores, other), scores.where(condition, other) take them where True.
+        # Where the condition is True, the first of the other two is taken.
         allowed = chosen if rest[0] is source else ~chosen
         return masked(what, allowed) if is_low(other) else None
     return None
@@ -108,9 +121,7 @@ def _scaled(what: Scores, name: str, place: int, args: Arguments) -> Scores | No
     return replace(what, scale=what.scale * factor, tables=tables)
 
 
-def _added(
-    what: Scores, name: str, place: int, args: Arguments, named: Named
-) -> Scores | None:
+def _added(what: Scores, name: str, place: int, args: Arguments, named: Named) -> Scores | None:
     other = args[1 - place] if len(args) > 1 else named.get("other")
     if what.bent or named.get("alpha", 1) != 1 or (name == "sub" and place != 0):
         return None
@@ -129,15 +140,14 @@ def _added(
 
 
 def masked(what: Scores, allowed: Tensor) -> Scores | None:
+    """Logits after those that are not allowed were lowered; None where nothing is known then."""
     if what.bent or what.sinks is not None:
         return None
     table = allowed[(None,) * max(0, 2 - allowed.ndim)]
     return replace(what, tables=(*what.tables, (table, what.lead)))
 
 
-def _with_sinks(
-    what: Scores, args: Arguments, named: Named, result: Tensor
-) -> Scores | None:
+def _with_sinks(what: Scores, args: Arguments, named: Named, result: Tensor) -> Scores | None:
     """Logits with a column of sinks at their end."""
     parts = args[0]
     axis = args[1] if len(args) > 1 else named.get("dim", 0)

@@ -52,23 +52,36 @@ class Weights:
         lead: Leading axes.
         open_sinks: Whether the column of sinks is still there.
         formed: The weights themselves, where what softmax was taken of is not known.
+        turned: Whether their last axes are (K, Q).
     """
 
     scores: Scores | None
     lead: Lead
     open_sinks: bool = False
     formed: Tensor | None = None
+    turned: bool = False
 
 
 @dataclass(frozen=True)
-class Product:
-    """Weights · value: an attention, complete."""
+class Attended:
+    """Weights · value: an attention, complete.
+
+    Attributes:
+        weights: What is known of the weights.
+        given: The weights as they were given to the product, perhaps with (K, Q) at their end.
+        turned: Whether they have.
+        used: The same, (…, Q, K).
+        value: (…, K, Dv).
+        arrange: Brings what is laid out like the product to (…, Q, Dv).
+    """
 
     weights: Weights
+    given: Tensor
+    turned: bool
     used: Tensor
     value: Tensor
-    output: Tensor
     arrange: Callable[[Tensor], Tensor]
+
 
 Arguments = Sequence[Any]
 Named = Mapping[str, Any]

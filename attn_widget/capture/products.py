@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .parts import Arguments, Named, Scores
 
+
 @dataclass(frozen=True)
 class Pair:
     """Two operands of a product of matrices.

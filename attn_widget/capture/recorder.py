@@ -35,6 +35,7 @@ class Seen:
         output: What was made of the weights and values, or of it all.
         arrange: Brings a gradient of that to (…, Q, Dv).
         projection: The weight of the output projection where it is known.
+        inner: Path of the attention in the module at work, where that is a larger one.
     """
 
     query: Tensor
@@ -50,6 +51,7 @@ class Seen:
     cross: bool | None = None
     shape: tuple[int, ...] | None = None
     projection: Tensor | None = None
+    inner: str = ""
 
 
 class Recorder:
@@ -81,20 +83,22 @@ class Recorder:
 
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
-        query, key, value, final = _brought(seen)
+        query, key, value, final = brought(
+            seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape
+        )
         queries, keys = query.shape[2], key.shape[2]
         cross = self.modules.crosses(queries, keys) if seen.cross is None else seen.cross
         shared = math.gcd(repeats(key), repeats(value) if self._values else 0)
         if key.shape[1] == query.shape[1]:
             key, value = key[:, ::shared], value[:, ::shared]
-        tables = [_table(table, lead, final, queries) for table, lead in seen.tables]
+        tables = [placed(table.detach(), lead, final, queries) for table, lead in seen.tables]
         masking = read_masking(tables, queries, keys, self._keeper.table)
         if seen.causal:
             masking = replace(masking, causal=True)
         if queries != keys and not cross:
             key, value, masking = _trimmed(key, value, masking)
         call = Call(
-            self.modules.path,
+            ".".join(filter(None, (self.modules.path, seen.inner))),
             cross,
             self.modules.forward,
             self._keeper.keep(query),
@@ -128,7 +132,10 @@ class Recorder:
         call = Call(self.modules.path, cross, self.modules.forward)
         call.weights = self._keeper.keep(weights)
         if self._values:
-            call.memory, call.stop = Memory(self._keeper.keep(value), self._keeper.keep(value)), keys
+            call.memory, call.stop = (
+                Memory(self._keeper.keep(value), self._keeper.keep(value)),
+                keys,
+            )
         width = final[1] * value.shape[3]
         self._finish(call, output, arrange, (*final, queries), width, None)
 
@@ -184,13 +191,23 @@ class Recorder:
             output.register_hook(hook)
         self._counts[call.path] += 1
         self.calls.append(call)
-        self.modules.saw()
+        self.modules.saw(call.path)
 
 
-def _brought(seen: Seen) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
-    """Queries, keys and values as (batch, heads, positions, D), and (batch, heads)."""
-    query, key, value = seen.query.detach(), seen.key.detach(), seen.value.detach()
-    shape = seen.shape
+def brought(
+    query: Tensor, key: Tensor, value: Tensor, shape: tuple[int, ...] | None
+) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
+    """Queries, keys and values as (batch, heads, positions, D), and (batch, heads).
+
+    Args:
+        query: (…, Q, D).
+        key: (…, K, D).
+        value: (…, K, Dv).
+        shape: The shape that the queries had before they were reshaped to this, if they were.
+
+    Returns:
+        Keys and values may have fewer heads, each for some query heads in a row.
+    """
     heads = key.shape[1] if key.ndim == 4 else 0
     if query.ndim == 4 == key.ndim and query.shape[1] != heads > 1:
         # Fewer key heads than query heads, as ``enable_gqa`` has them.
@@ -202,13 +219,12 @@ def _brought(seen: Seen) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
         # One query of grouped heads, laid out as the queries of one head.
         batch = lead[0]
         query = query.expand(batch, *query.shape[1:]).reshape(batch, shape[1], 1, -1)
-        return query, spread(key, lead, (batch, heads)), spread(value, lead, (batch, heads)), (
-            batch,
-            shape[1],
-        )
+        key, value = (spread(part, lead, (batch, heads)) for part in (key, value))
+        return query, key, value, (batch, shape[1])
     grouped = len(lead) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
     final = batch_and_heads(lead, _folded(query, shape), grouped)
-    return *(spread(part, lead, final) for part in (query, key, value)), final
+    query, key, value = (spread(part, lead, final) for part in (query, key, value))
+    return query, key, value, final
 
 
 def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
@@ -218,21 +234,27 @@ def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | 
     return shape[0], shape[1]
 
 
-def _table(table: Tensor, lead: Lead, final: tuple[int, int], queries: int) -> Tensor:
-    found = table.detach()
-    if len(lead) == 2 and tuple(lead) != final and lead[0] == final[0]:
-        # Rows are heads of a group here; see `_brought`.
-        found = found[(None,) * (4 - found.ndim)]
-        alike = found.shape[1] == 1 and found.shape[2] == 1
-        return found if alike else found.expand(-1, lead[1], -1, -1).reshape(
-            found.shape[0], -1, queries, found.shape[-1]
-        )
-    return relead(found, lead, final)
+def placed(table: Tensor, lead: Lead, final: tuple[int, int], queries: int) -> Tensor:
+    """A mask or bias for what `brought` made, each axis of full size or 1.
+
+    Args:
+        table: What broadcasts to ``lead`` and (query, key).
+        lead: The leading axes, as the model has them.
+        final: The same as (batch, heads).
+        queries: Number of queries.
+    """
+    if len(lead) != 2 or tuple(lead) == final or lead[0] != final[0]:
+        return relead(table, lead, final)
+    # Rows are heads of a group here.
+    table = table[(None,) * (4 - table.ndim)]
+    if table.shape[1] == table.shape[2] == 1:
+        return table
+    rows = final[1] // lead[1]
+    spread_out = table.expand(-1, lead[1], rows, -1)
+    return spread_out.reshape(table.shape[0], final[1], queries, table.shape[3])
 
 
-def _trimmed(
-    key: Tensor, value: Tensor, masking: Masking
-) -> tuple[Tensor, Tensor, Masking]:
+def _trimmed(key: Tensor, value: Tensor, masking: Masking) -> tuple[Tensor, Tensor, Masking]:
     """Without the keys at the ends that no query may attend to: room of a cache not yet used."""
     allowed = masking.allowed
     if allowed is None or allowed.shape[3] == 1:

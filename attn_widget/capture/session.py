@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from ..attention import Attention
 from ..axes import Axis
 from .calls import Keeper
 from .groups import grouped
-from .layers import Layer, gradient_source, layers, runs, weights_source
+from .layers import Layer, decoding, gradient_source, layers, runs, weights_source
 from .mode import CaptureMode, fast_paths_kept
 from .recorder import Recorder
 
@@ -49,7 +49,6 @@ class Capture:
         self._given = (queries, keys)
         self._maps: Maps | None = None
         self._open: list[ExitStack] = []
-        self._notes: list[str] = []
 
     def __enter__(self) -> Capture:
         if self._open:
@@ -58,7 +57,7 @@ class Capture:
         with stack:
             mode = CaptureMode(self._recorder)
             stack.callback(self._finished, mode)
-            stack.enter_context(self._uncompiled())
+            stack.enter_context(uncompiled(self.model))
             stack.enter_context(fast_paths_kept())
             stack.enter_context(self._recorder.modules.watched(self._recorder.began))
             stack.enter_context(mode)
@@ -130,14 +129,16 @@ class Capture:
     @property
     def notes(self) -> list[str]:
         """What was done with what was captured, in words."""
-        notes = list(self._notes)
+        notes: list[str] = []
+        if _compiled(self.model):
+            notes.append("what torch.compile made ran as it was written, so that it could be seen")
         if self.batch > 1 and self._batch is None:
             notes.append(f"maps show entry 0 of a batch of {self.batch}; select(n) gives others")
         count = len(runs(self._recorder.calls))
         if 1 < count < self.passes:
             notes.append(
-                f"{self.passes} forward passes make {count} runs: their cached keys changed between "
-                "(beam search, a cropped cache) or something new began"
+                f"{self.passes} forward passes make {count} runs: cached keys changed between them "
+                "(beam search, a cropped cache), or something new began"
             )
         formed = {call.path for call in self._recorder.calls if call.weights is not None}
         if formed:
@@ -178,9 +179,11 @@ class Capture:
         found = self.maps
         if name is not None and name not in found:
             raise KeyError(f"no map is called {name!r}; there are {', '.join(found)}")
-        names = [name] if name is not None else [
-            one for one, value in found.items() if _fits(_first(value), queries, keys)
-        ]
+        names = (
+            [name]
+            if name is not None
+            else [one for one, value in found.items() if _fits(_first(value), queries, keys)]
+        )
         if not names:
             sizes = ", ".join(f"{one} {_first(value).shape[2:]}" for one, value in found.items())
             raise ValueError(f"labels fit no map; (queries, keys) are {sizes}")
@@ -202,7 +205,8 @@ class Capture:
         if not self._recorder.calls:
             raise RuntimeError(self._nothing())
         model = type(self.model).__name__
-        return [grouped(layers(run), model) for run in runs(self._recorder.calls)]
+        back = decoding(self._recorder.calls)
+        return [grouped(layers(run, back), model) for run in runs(self._recorder.calls)]
 
     def _built(self, entry: int, *, gradients: bool) -> Maps:
         found: dict[str, list[Attention]] = {}
@@ -226,9 +230,7 @@ class Capture:
                 "no gradients yet: call backward() on what is to be explained, of a forward pass "
                 "with gradients enabled"
             )
-        return {
-            name: steps[0] if len(steps) == 1 else steps for name, steps in found.items()
-        }
+        return {name: steps[0] if len(steps) == 1 else steps for name, steps in found.items()}
 
     def _labelled(self, name: str, plain: Attention) -> Attention:
         queries, keys = self._labels.get(name, (None, None))
@@ -257,20 +259,20 @@ class Capture:
         self._keeper.forget()
         self._maps = None
 
-    def _uncompiled(self) -> Any:
-        """Modules that torch.compile made run as they were written, so that they can be seen."""
-        compiled = [
-            path for path, module in self.model.named_modules()
-            if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
-        ]
-        if not compiled:
-            return ExitStack()
-        stance = getattr(torch.compiler, "set_stance", None)
-        if stance is None:
-            self._recorder.missed["torch.compile"] = "compiled modules show only to torch >= 2.6"
-            return ExitStack()
-        self._notes.append("modules compiled by torch.compile ran uncompiled")
-        return stance("force_eager")
+
+def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
+    """Let modules that torch.compile made run as they were written, so that they can be seen."""
+    stance = getattr(torch.compiler, "set_stance", None)
+    if stance is None or not _compiled(model):
+        return nullcontext()
+    return cast("AbstractContextManager[object]", stance("force_eager"))
+
+
+def _compiled(model: nn.Module) -> bool:
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
+        for module in model.modules()
+    )
 
 
 def _first(value: Attention | list[Attention]) -> Attention:
@@ -293,4 +295,4 @@ def _projection(layer: Layer) -> Tensor | None:
     heads = call.size[1]
     if call.projection is None or call.projection.shape[1] % heads:
         return None
-    return call.projection.T.unflatten(0, (heads, -1))
+    return call.projection.T.reshape(heads, -1, call.projection.shape[0])

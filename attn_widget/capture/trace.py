@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .calls import Alive, storage_of
 from .operations import RESHAPES, is_low, masked, scores_after, weights_after
-from .parts import Arguments, Named, Product, Scores, Weights, flat
+from .parts import Arguments, Attended, Named, Scores, Weights, flat
 from .products import PRODUCTS
 from .shapes import lead_of
 
@@ -64,7 +64,35 @@ class Trace:
             if other is not tensor and any(storage_of(part) == storage for part in parts):
                 self._known.drop(other)
 
-    def follow(self, name: str, args: Arguments, named: Named, result: object) -> Product | None:
+    def attended(self, name: str, args: Arguments, named: Named) -> Attended | None:
+        """The attention that an operation completes, before or after it runs; None if it does not.
+
+        Args:
+            name: Name of the function.
+            args: Its arguments.
+            named: Its keyword arguments.
+        """
+        pair = PRODUCTS[name](args, named) if name in PRODUCTS and len(self._known) else None
+        if pair is None or pair.added is not None or pair.left.ndim != pair.right.ndim:
+            return None
+        weights = self.weights(pair.given)
+        if weights is not None and not weights.turned and pair.straight:
+            if weights.scores is None and _parameter(pair.right):
+                return None
+            return Attended(weights, pair.given, False, pair.left, pair.right, pair.arrange)
+        weights = self.weights(pair.right)
+        if weights is None or not weights.turned:
+            return None
+        return Attended(
+            weights,
+            pair.right,
+            True,
+            pair.right.transpose(-1, -2),
+            pair.left.transpose(-1, -2),
+            lambda output: output.transpose(-1, -2),
+        )
+
+    def follow(self, name: str, args: Arguments, named: Named, result: object) -> None:
         """Take down what an operation did.
 
         Args:
@@ -72,17 +100,15 @@ class Trace:
             args: Its arguments.
             named: Its keyword arguments.
             result: What it returned.
-
-        Returns:
-            An attention, where this was its last step.
         """
         if not isinstance(result, Tensor):
-            return None
+            return
         inplace = name.endswith("_") and not name.endswith("__")
         name = name[:-1] if inplace else name
         name = _NAMES.get(name, name)
         if name in PRODUCTS:
-            return self._product(name, args, named, result)
+            self._product(name, args, named, result)
+            return
         first = args[0] if args else None
         if isinstance(first, Tensor) and result.is_floating_point():
             if name in RESHAPES and first.shape[-1:] == result.shape[-1:]:
@@ -95,7 +121,6 @@ class Trace:
             self._softmax(args, named, result)
         elif len(self._known):
             self._step(name, args, named, result)
-        return None
 
     def assigned(self, args: Arguments) -> None:
         """Take down ``scores[mask] = value``."""
@@ -109,25 +134,18 @@ class Trace:
         else:
             self._known.drop(scores)
 
-    def _product(
-        self, name: str, args: Arguments, named: Named, result: Tensor
-    ) -> Product | None:
+    def _product(self, name: str, args: Arguments, named: Named, result: Tensor) -> None:
         pair = PRODUCTS[name](args, named)
-        if pair is None or not pair.left.is_floating_point():
-            return None
+        if pair is None or not pair.left.is_floating_point() or not pair.ordered:
+            return
         left, right = pair.left, pair.right
         flat = left.ndim == 2 and (_parameter(left) or _parameter(right))
         if flat or left.ndim < 2 or left.ndim != right.ndim:
-            return None
-        weights = self.weights(pair.given)
-        if weights is not None:
-            plain = pair.straight and pair.added is None
-            return Product(weights, left, right, result, pair.arrange) if plain else None
+            return
         lead = lead_of(left, right)
-        if pair.ordered and result.shape == (*lead, left.shape[-2], right.shape[-1]):
+        if result.shape == (*lead, left.shape[-2], right.shape[-1]):
             scores = Scores(left, right.transpose(-1, -2), lead)
             self._known.put(result, scores if pair.added is None else pair.added(scores))
-        return None
 
     def _softmax(self, args: Arguments, named: Named, result: Tensor) -> None:
         logits = args[0]
