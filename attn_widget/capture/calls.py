@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -24,7 +25,9 @@ class Call:
         memory: Where its keys, and values if asked for, lie.
         start: The first of its keys there.
         stop: The one after the last.
-        continued: Whether earlier keys were kept by an earlier call already.
+        step: The last of its blocks there.
+        parents: For each batch entry which entry of the pass before it goes on from, where earlier
+            keys were kept by an earlier call already; else empty.
         scale: Factor of q·k.
         softcap: Largest logit before biases.
         sinks: (H,), one logit a head.
@@ -41,7 +44,8 @@ class Call:
     memory: Memory | None = None
     start: int = 0
     stop: int = 0
-    continued: bool = False
+    step: int = 0
+    parents: Sequence[int] = ()
     scale: float = 1.0
     softcap: float | None = None
     sinks: Tensor | None = None
@@ -58,15 +62,20 @@ class Call:
         batch, heads, queries, last = found.shape
         return batch, heads, queries, last if self.query is None else self.stop - self.start
 
+    @property
+    def continued(self) -> bool:
+        """Whether earlier keys were kept by an earlier call already."""
+        return len(self.parents) > 0
+
     def key(self, entry: int) -> Tensor:
         """Keys of a batch entry, (Hkv, K, D)."""
         assert self.memory is not None
-        return self.memory.keys()[entry, :, self.start : self.stop]
+        return self.memory.keys(entry, self.step)[:, self.start : self.stop]
 
     def value(self, entry: int) -> Tensor | None:
         """Values of a batch entry, (Hkv, K, Dv), where they were kept."""
-        found = None if self.memory is None else self.memory.values()
-        return None if found is None else found[entry, :, self.start : self.stop]
+        found = None if self.memory is None else self.memory.values(entry, self.step)
+        return None if found is None else found[:, self.start : self.stop]
 
 
 class Keeper:

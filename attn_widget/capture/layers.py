@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,9 @@ from ..sources import ArraySource, Source
 from .calls import Call
 from .masks import Masking
 from .sources import RaggedSource, StackedQKSource, StackedSource
+
+Pick = Callable[[Call], int]
+"""Which entry of its batch to take of a call."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,24 @@ def runs(calls: Sequence[Call]) -> list[list[Call]]:
     return found
 
 
+def picker(run: Sequence[Call], entry: int) -> Pick:
+    """The entry of each call that an entry of the last pass goes on from.
+
+    Args:
+        run: The calls of a run.
+        entry: The entry; passes with fewer entries (an encoder, whose states every beam attends to)
+            have each for as many of them in a row.
+    """
+    most = max(call.size[0] for call in run)
+    parents = {call.forward: call.parents for call in run if call.continued and not call.cross}
+    at: dict[int, int] = {}
+    for number in sorted({call.forward for call in run}, reverse=True):
+        at[number] = entry
+        before = parents.get(number, ())
+        entry = before[entry] if entry < len(before) else entry
+    return lambda call: at[call.forward] * call.size[0] // most
+
+
 def decoding(calls: Sequence[Call]) -> set[str]:
     """Paths of self-attention that looks back only, in any of its calls."""
     own = [call for call in calls if not call.cross]
@@ -127,15 +148,15 @@ def layers(run: Sequence[Call], back: set[str]) -> list[Layer]:
     return [layer for _, layer in sorted(found, key=lambda pair: pair[0])]
 
 
-def weights_source(stack: Sequence[Layer], entry: int) -> Source:
+def weights_source(stack: Sequence[Layer], pick: Pick) -> Source:
     """The weights of layers of one size, for one entry of the batch."""
-    vectors = [_vectors(layer.rows, entry) for layer in stack]
+    vectors = [_vectors(layer.rows, pick) for layer in stack]
     known = [one for one in vectors if one is not None]
     cache = CACHE // len(stack)
     if len(known) < len(stack):
         return _stacked(
             [
-                _ragged(layer.rows, entry) if one is None else _source([one], cache)
+                _ragged(layer.rows, pick) if one is None else _source([one], cache)
                 for layer, one in zip(stack, vectors, strict=True)
             ]
         )
@@ -144,16 +165,16 @@ def weights_source(stack: Sequence[Layer], entry: int) -> Source:
     return StackedQKSource([_source([one], cache) for one in known])
 
 
-def gradient_source(stack: Sequence[Layer], entry: int) -> Source | None:
+def gradient_source(stack: Sequence[Layer], pick: Pick) -> Source | None:
     """The gradients of the weights of some layers; None where there are none yet."""
     found = []
     for layer in stack:
         parts: list[tuple[Source, int]] = []
         for call in layer.rows:
-            value = call.value(entry)
+            value = call.value(pick(call))
             if call.gradient is None or value is None:
                 return None
-            parts.append((ProductSource(call.gradient[entry], value), call.start))
+            parts.append((ProductSource(call.gradient[pick(call)], value), call.start))
         found.append(parts[0][0] if len(parts) == 1 else RaggedSource(parts))
     return _stacked(found)
 
@@ -183,27 +204,27 @@ def causal(masking: Masking, queries: int) -> bool:
     return bool((~allowed[:, :, 0, -1] & allowed[:, :, -1, -1]).any())
 
 
-def _vectors(rows: Sequence[Call], entry: int) -> Vectors | None:
+def _vectors(rows: Sequence[Call], pick: Pick) -> Vectors | None:
     """Queries and keys of one layer under one set of rules; None where there is none."""
     first = rows[0]
     if any(call.query is None for call in rows):
         return None
     if len(rows) == 1:
-        rules = _rules(first, entry)
+        rules = _rules(first, pick)
+        entry = pick(first)
         assert first.query is not None
         return Vectors(first.query[entry], first.key(entry), first.value(entry), rules)
-    rules_of_all = _common(rows, entry)
+    rules_of_all = _common(rows, pick)
     if rules_of_all is None:
         return None
-    query = torch.cat([call.query[entry] for call in rows if call.query is not None], dim=1)
-    assert first.memory is not None
-    values = first.memory.values()
-    value = None if values is None else values[entry]
-    return Vectors(query, first.memory.keys()[entry], value, rules_of_all)
+    query = torch.cat([call.query[pick(call)] for call in rows if call.query is not None], dim=1)
+    memory, entry, step = rows[-1].memory, pick(rows[-1]), rows[-1].step
+    assert memory is not None
+    return Vectors(query, memory.keys(entry, step), memory.values(entry, step), rules_of_all)
 
 
-def _rules(call: Call, entry: int) -> Rules:
-    masking = call.masking
+def _rules(call: Call, pick: Pick) -> Rules:
+    masking, entry = call.masking, pick(call)
     return Rules(
         call.scale,
         masking.causal,
@@ -216,10 +237,10 @@ def _rules(call: Call, entry: int) -> Rules:
     )
 
 
-def _common(rows: Sequence[Call], entry: int) -> Rules | None:
+def _common(rows: Sequence[Call], pick: Pick) -> Rules | None:
     """The rules of all steps as those of one map; None where they are not."""
     first, last = rows[0], rows[-1]
-    rules = [_rules(call, entry) for call in rows]
+    rules = [_rules(call, pick) for call in rows]
     same = all(
         call.memory is first.memory
         and (one.scale, one.softcap, one.bias) == (rules[0].scale, rules[0].softcap, None)
@@ -264,13 +285,13 @@ def _unrolled(rows: Sequence[Call], rules: Sequence[Rules], keys: int) -> Rules 
     return Rules(one.scale, True, keys - queries, window, one.softcap, mask, None, one.sinks)
 
 
-def _ragged(rows: Sequence[Call], entry: int) -> Source:
+def _ragged(rows: Sequence[Call], pick: Pick) -> Source:
     parts: list[tuple[Source, int]] = []
     for call in rows:
         if call.weights is not None:
-            parts.append((ArraySource(call.weights[entry]), call.start))
+            parts.append((ArraySource(call.weights[pick(call)]), call.start))
         else:
-            vectors = _vectors([call], entry)
+            vectors = _vectors([call], pick)
             assert vectors is not None
             parts.append((_source([vectors], CACHE // 64), call.start))
     return parts[0][0] if len(parts) == 1 else RaggedSource(parts)

@@ -196,6 +196,8 @@ def _linear(module: nn.Module) -> bool:
 
 
 def _attends(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return any(_ATTENTION.search(str(one.original_name)) for one in module.modules())
     name = type(module).__name__
     return _ATTENTION.search(name) is not None and any(True for _ in module.parameters())
 

@@ -12,8 +12,10 @@ from .masks import LOW
 from .parts import Arguments, Named, Scores, Weights, flat
 
 SAME: Final = frozenset(
-    ("to", "float", "half", "double", "bfloat16", "type", "type_as")
-    + ("contiguous", "clone", "detach", "__getitem__")
+    {
+        *("to", "float", "half", "double", "bfloat16", "type", "type_as"),
+        *("contiguous", "clone", "detach", "__getitem__"),
+    }
 )
 """Operations that change nothing but the precision, where the shape stays."""
 

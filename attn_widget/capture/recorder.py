@@ -160,10 +160,11 @@ class Recorder:
             key = convert(key)
             value = None if value is None else convert(value)
             for new in (0,) if call.cross else (queries, 0):
-                start = earlier.extend(key, value, new, keep)
-                if start is not None:
-                    call.memory, call.start, call.stop = earlier, start, start + keys
-                    call.continued = True
+                found = earlier.extend(key, value, new, keep)
+                if found is not None:
+                    call.memory, call.step = earlier, earlier.step
+                    call.start, call.parents = found
+                    call.stop = call.start + keys
                     break
         if call.memory is None:
             call.memory = Memory(keep(key), None if value is None else keep(value))

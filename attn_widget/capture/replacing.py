@@ -130,7 +130,8 @@ class _ReplacingMode(TorchFunctionMode):
         if not isinstance(found, Tensor) or found.shape != weights.shape:
             got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise ValueError(
-                f"change must return weights of shape {tuple(weights.shape)} for {path}; got {got}"
+                f"change must return weights of shape {tuple(weights.shape)} for "
+                f"{path or 'the model'}; got {got}"
             )
         return found
 

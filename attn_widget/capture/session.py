@@ -14,7 +14,7 @@ from ..attention import Attention
 from ..axes import Axis
 from .calls import Keeper
 from .groups import grouped
-from .layers import Layer, decoding, gradient_source, layers, runs, weights_source
+from .layers import Layer, decoding, gradient_source, layers, picker, runs, weights_source
 from .mode import CaptureMode, fast_paths_kept
 from .recorder import Recorder
 
@@ -134,11 +134,21 @@ class Capture:
             notes.append("what torch.compile made ran as it was written, so that it could be seen")
         if self.batch > 1 and self._batch is None:
             notes.append(f"maps show entry 0 of a batch of {self.batch}; select(n) gives others")
+        beams = {
+            call.forward
+            for call in self._recorder.calls
+            if call.continued and not call.cross and list(call.parents) != [*range(call.size[0])]
+        }
+        if beams:
+            notes.append(
+                f"entries changed places before {len(beams)} passes (beam search): an entry is one "
+                "of the last pass, followed back to those it goes on from"
+            )
         count = len(runs(self._recorder.calls))
         if 1 < count < self.passes:
             notes.append(
                 f"{self.passes} forward passes make {count} runs: cached keys changed between them "
-                "(beam search, a cropped cache), or something new began"
+                "(a cropped cache), or something new began"
             )
         formed = {call.path for call in self._recorder.calls if call.weights is not None}
         if formed:
@@ -197,8 +207,9 @@ class Capture:
         except RuntimeError:
             names = "nothing"
         batch = f", batch of {self.batch}" if self.batch > 1 else ""
+        plural = "" if self.passes == 1 else "es"
         missed = f", {len(self.missed)} missed" if self.missed else ""
-        return f"Capture({names}; {self.passes} forward passes{batch}{missed})"
+        return f"Capture({names}; {self.passes} forward pass{plural}{batch}{missed})"
 
     def _groups(self) -> list[dict[str, list[Layer]]]:
         """For each run the layers of each map."""
@@ -210,18 +221,20 @@ class Capture:
 
     def _built(self, entry: int, *, gradients: bool) -> Maps:
         found: dict[str, list[Attention]] = {}
-        groups = self._groups()
-        if not -self.batch <= entry < self.batch:
-            raise IndexError(f"batch must be in 0 … {self.batch - 1}; got {entry}")
+        groups, batch = self._groups(), self.batch
+        if not -batch <= entry < batch:
+            raise IndexError(f"batch must be in 0 … {batch - 1}; got {entry}")
         for run in groups:
+            calls = [call for group in run.values() for layer in group for call in layer.rows]
+            most = max(call.size[0] for call in calls)
+            pick = picker(calls, entry % batch * most // batch)
             for name, group in run.items():
-                count = group[0].rows[0].size[0]
-                source = (gradient_source if gradients else weights_source)(
-                    group, entry % count if -count <= entry < count else 0
-                )
+                last = group[0].rows[-1]
+                count = last.size[0]
+                source = (gradient_source if gradients else weights_source)(group, pick)
                 if source is None:
                     continue
-                shown = f"{name}, entry {entry % self.batch} of {count}" if count > 1 else name
+                shown = f"{name}, entry {pick(last)} of {count}" if count > 1 else name
                 kind = "relevance" if gradients else "weight"
                 plain = Attention(source, name=shown, kind=kind)
                 found.setdefault(name, []).append(self._labelled(name, plain))
