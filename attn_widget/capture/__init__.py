@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from .replacing import Where
+    from .replacement import Where
     from .session import Capture
 
 
@@ -43,6 +43,6 @@ def replacing(
     model: torch.nn.Module, change: Callable[[torch.Tensor, Where], torch.Tensor]
 ) -> AbstractContextManager[None]:
     """Let a model attend with other weights than its own, in a ``with`` block."""
-    from .replacing import replacing
+    from .replacement import replacing
 
     return replacing(model, change)
