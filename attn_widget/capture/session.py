@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import cast
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..attention import Attention
-from ..axes import Axis
+from ..maps import as_maps
 from .calls import Keeper
 from .groups import grouped
+from .labelling import Labelling
 from .layers import Layer, decoding, gradient_source, layers, picker, runs, weights_source
 from .mode import CaptureMode, fast_paths_kept
 from .recorder import Recorder
@@ -40,13 +41,14 @@ class Capture:
         queries: object,
         keys: object,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}")
         self.model = model
         self._keeper = Keeper(torch.device(device), dtype)
         self._recorder = Recorder(model, self._keeper, values, gradients)
         self._wants = gradients
         self._batch = batch
-        self._labels: dict[str, tuple[object, object]] = {}
-        self._given = (queries, keys)
+        self._labels = Labelling(queries, keys)
         self._maps: Maps | None = None
         self._open: list[ExitStack] = []
 
@@ -83,7 +85,7 @@ class Capture:
             RuntimeError: If nothing was captured, with what is known of why.
         """
         if self._maps is None:
-            self._maps = self.select(0 if self._batch is None else self._batch)
+            self._maps = self.select(self._entry)
         return self._maps
 
     @property
@@ -97,8 +99,7 @@ class Capture:
         """
         if not self._wants:
             raise RuntimeError("gradients were not kept: capture(model, gradients=True)")
-        entry = 0 if self._batch is None else self._batch
-        return self._built(entry, gradients=True)
+        return self._built(self._entry, gradients=True)
 
     @property
     def outputs(self) -> dict[str, list[Tensor | None]]:
@@ -174,10 +175,12 @@ class Capture:
         """Say what positions are.
 
         Args:
-            queries: Labels, a segment, segments or an `Axis`; see `Attention`.
+            queries: Labels, a segment, segments or an `Axis`, see `Attention`; or what a tokenizer
+                made, whose texts are the entries of the batch.
             keys: The same for keys; None means "same as queries" on a square map.
-            name: Of which map; None is all that they fit. A map called ``"cross"`` without labels
-                of its own takes those of ``"decoder"`` and ``"encoder"``.
+            name: Of which map; None is all that they fit. What a tokenizer made is of the encoder
+                where there is one. A map called ``"cross"`` without labels of its own takes those
+                of ``"decoder"`` and ``"encoder"``.
 
         Returns:
             This capture.
@@ -189,15 +192,8 @@ class Capture:
         found = self.maps
         if name is not None and name not in found:
             raise KeyError(f"no map is called {name!r}; there are {', '.join(found)}")
-        names = (
-            [name]
-            if name is not None
-            else [one for one, value in found.items() if _fits(_first(value), queries, keys)]
-        )
-        if not names:
-            sizes = ", ".join(f"{one} {_first(value).shape[2:]}" for one, value in found.items())
-            raise ValueError(f"labels fit no map; (queries, keys) are {sizes}")
-        self._labels |= dict.fromkeys(names, (queries, keys))
+        meant = found if name is None else {name: found[name]}
+        self._labels.add(as_maps(meant), queries, keys, self._share(self._entry))
         self._maps = None
         return self
 
@@ -236,29 +232,25 @@ class Capture:
                     continue
                 shown = f"{name}, entry {pick(last)} of {count}" if count > 1 else name
                 kind = "relevance" if gradients else "weight"
-                plain = Attention(source, name=shown, kind=kind)
-                found.setdefault(name, []).append(self._labelled(name, plain))
+                found.setdefault(name, []).append(Attention(source, name=shown, kind=kind))
         if not found:
             raise RuntimeError(
                 "no gradients yet: call backward() on what is to be explained, of a forward pass "
                 "with gradients enabled"
             )
-        return {name: steps[0] if len(steps) == 1 else steps for name, steps in found.items()}
+        share = self._share(entry)
+        made = self._labels.labelled(found, share)
+        for note in self._labels.unused(found, share):
+            warnings.warn(note, UserWarning, stacklevel=4)
+        return {name: steps[0] if len(steps) == 1 else steps for name, steps in made.items()}
 
-    def _labelled(self, name: str, plain: Attention) -> Attention:
-        queries, keys = self._labels.get(name, (None, None))
-        if name == "cross" and name not in self._labels:
-            queries = self._labels.get("decoder", (None,))[0]
-            keys = self._labels.get("encoder", (None,))[0]
-        if queries is None and keys is None:
-            queries, keys = self._given
-            if isinstance(queries, Mapping):
-                queries = queries.get(name)
-            if isinstance(keys, Mapping):
-                keys = keys.get(name)
-        if not _fits(plain, queries, keys):
-            return plain
-        return Attention(plain.source, queries, keys, name=plain.name, kind=plain.kind)
+    @property
+    def _entry(self) -> int:
+        """The entry of the batch that maps show."""
+        return 0 if self._batch is None else self._batch
+
+    def _share(self, entry: int) -> float:
+        return entry % self.batch / self.batch
 
     def _nothing(self) -> str:
         if self._recorder.modules.forward < 0:
@@ -286,21 +278,6 @@ def _compiled(model: nn.Module) -> bool:
         hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
         for module in model.modules()
     )
-
-
-def _first(value: Attention | list[Attention]) -> Attention:
-    return value[0] if isinstance(value, list) else value
-
-
-def _fits(plain: Attention, queries: object, keys: object) -> bool:
-    _, _, rows, columns = plain.shape
-    try:
-        Axis.of(queries, rows, "queries")
-        if keys is not None:
-            Axis.of(keys, columns, "keys")
-    except ValueError:
-        return False
-    return True
 
 
 def _projection(layer: Layer) -> Tensor | None:
