@@ -1,5 +1,7 @@
 """What a map shows, in numbers: statistics of heads, and scores against the truth."""
 
+from ..notes import Note as Note
+from ..notes import notes as notes
 from .alignment import alignment_error_rate as alignment_error_rate
 from .alignment import alignment_f1 as alignment_f1
 from .alignment import alignment_precision as alignment_precision
