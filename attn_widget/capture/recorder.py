@@ -32,6 +32,7 @@ class Seen:
         sinks: (H,), one logit a head.
         cross: Whether keys come from another sequence; None where the modules tell.
         shape: The shape that the queries had before they were reshaped to this, if they were.
+        lead: The leading axes of the weights, where they may be others than those of q·k.
         output: What was made of the weights and values, or of it all.
         arrange: Brings a gradient of that to (…, Q, Dv).
         projection: The weight of the output projection where it is known.
@@ -52,6 +53,7 @@ class Seen:
     shape: tuple[int, ...] | None = None
     projection: Tensor | None = None
     inner: str = ""
+    lead: Lead | None = None
 
 
 class Recorder:
@@ -84,7 +86,7 @@ class Recorder:
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
         query, key, value, final = brought(
-            seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape
+            seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape, seen.lead
         )
         queries, keys = query.shape[2], key.shape[2]
         cross = self.modules.crosses(queries, keys) if seen.cross is None else seen.cross
@@ -196,7 +198,11 @@ class Recorder:
 
 
 def brought(
-    query: Tensor, key: Tensor, value: Tensor, shape: tuple[int, ...] | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    shape: tuple[int, ...] | None,
+    last: Lead | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
     """Queries, keys and values as (batch, heads, positions, D), and (batch, heads).
 
@@ -205,6 +211,7 @@ def brought(
         key: (…, K, D).
         value: (…, K, Dv).
         shape: The shape that the queries had before they were reshaped to this, if they were.
+        last: The leading axes of the weights in the end, where logits were reshaped.
 
     Returns:
         Keys and values may have fewer heads, each for some query heads in a row.
@@ -222,10 +229,11 @@ def brought(
         query = query.expand(batch, *query.shape[1:]).reshape(batch, shape[1], 1, -1)
         key, value = (spread(part, lead, (batch, heads)) for part in (key, value))
         return query, key, value, (batch, shape[1])
-    grouped = len(lead) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
-    final = batch_and_heads(lead, _folded(query, shape), grouped)
-    query, key, value = (spread(part, lead, final) for part in (query, key, value))
-    return query, key, value, final
+    ending = lead if last is None else last
+    grouped = len(ending) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
+    final = batch_and_heads(ending, _folded(query, shape), grouped)
+    query, key = spread(query, lead, final), spread(key, lead, final)
+    return query, key, spread(value, ending, final), final
 
 
 def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:

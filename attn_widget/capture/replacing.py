@@ -48,23 +48,7 @@ Change = Callable[[Tensor, Where], Tensor]
 
 @contextmanager
 def replacing(model: nn.Module, change: Change) -> Iterator[None]:
-    """Let a model attend with other weights than its own.
-
-    Weights are formed where they are to be changed, (queries × keys) of each layer: for fused
-    attention that takes the time and memory that fusing saves. The model itself is not changed.
-
-    Args:
-        model: Any ``torch.nn.Module``.
-        change: Called with the weights of each attention, (batch, H, Q, K) after softmax, and
-            `Where` they are; returns what to use in their place, of the same shape. It may return
-            them as they are.
-
-    Yields:
-        None.
-
-    Raises:
-        ValueError: If what ``change`` returns has another shape.
-    """
+    """Change weights in a block; see `attn_widget.capture.replacing`."""
     modules = Modules(model)
     mode = _ReplacingMode(modules, change)
     with uncompiled(model), modules.watched(mode.began), mode:

@@ -40,6 +40,8 @@ class Capture:
         queries: object,
         keys: object,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}")
         self.model = model
         self._keeper = Keeper(torch.device(device), dtype)
         self._recorder = Recorder(model, self._keeper, values, gradients)
@@ -47,7 +49,7 @@ class Capture:
         self._batch = batch
         self._labels: dict[str, tuple[object, object]] = {}
         self._given = (queries, keys)
-        self._maps: Maps | None = None
+        self._maps: tuple[int, Maps] | None = None
         self._open: list[ExitStack] = []
 
     def __enter__(self) -> Capture:
@@ -82,9 +84,10 @@ class Capture:
         Raises:
             RuntimeError: If nothing was captured, with what is known of why.
         """
-        if self._maps is None:
-            self._maps = self.select(0 if self._batch is None else self._batch)
-        return self._maps
+        count = len(self._recorder.calls)
+        if self._maps is None or self._maps[0] != count:
+            self._maps = count, self.select(0 if self._batch is None else self._batch)
+        return self._maps[1]
 
     @property
     def gradients(self) -> Maps:
@@ -270,7 +273,6 @@ class Capture:
     def _finished(self, mode: CaptureMode) -> None:
         mode.clear()
         self._keeper.forget()
-        self._maps = None
 
 
 def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
