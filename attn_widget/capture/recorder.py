@@ -85,6 +85,8 @@ class Recorder:
 
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
+        if self.modules.elsewhere:
+            return
         query, key, value, final = brought(
             seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape, seen.lead
         )
@@ -125,9 +127,11 @@ class Recorder:
 
         ``shape`` is what the weights had before they were reshaped to this, if they were.
         """
+        if self.modules.elsewhere:
+            return
         weights, value = weights.detach(), value.detach()
         lead = lead_of(weights, value)
-        final = batch_and_heads(lead, _folded(weights, shape), False)
+        final = batch_and_heads(lead, folded(weights, shape), False)
         weights, value = spread(weights, lead, final), spread(value, lead, final)
         queries, keys = weights.shape[2:]
         cross = self.modules.crosses(queries, keys)
@@ -230,13 +234,27 @@ def brought(
         key, value = (spread(part, lead, (batch, heads)) for part in (key, value))
         return query, key, value, (batch, shape[1])
     ending = lead if last is None else last
-    grouped = len(ending) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
-    final = batch_and_heads(ending, _folded(query, shape), grouped)
+    final = heads_of(query, key, shape, ending)
     query, key = spread(query, lead, final), spread(key, lead, final)
     return query, key, spread(value, ending, final), final
 
 
-def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
+def heads_of(
+    query: Tensor, key: Tensor, shape: tuple[int, ...] | None, lead: Lead
+) -> tuple[int, int]:
+    """(batch, heads) of an attention with some leading axes.
+
+    Args:
+        query: (…, Q, D).
+        key: (…, K, D).
+        shape: The shape that the queries had before they were reshaped to this, if they were.
+        lead: The leading axes.
+    """
+    grouped = len(lead) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
+    return batch_and_heads(lead, folded(query, shape), grouped)
+
+
+def folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
     """(batch, heads) where a tensor of three axes was made of one of four."""
     if shape is None or len(shape) != 4 or tensor.ndim != 3 or shape[2:] != tensor.shape[1:]:
         return None

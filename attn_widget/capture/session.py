@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -218,7 +218,7 @@ class Capture:
         """For each run the layers of each map."""
         if not self._recorder.calls:
             raise RuntimeError(self._nothing())
-        model = type(self.model).__name__
+        model = type(getattr(self.model, "_orig_mod", self.model)).__name__
         back = decoding(self._recorder.calls)
         return [grouped(layers(run, back), model) for run in runs(self._recorder.calls)]
 
@@ -277,10 +277,14 @@ class Capture:
 
 def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
     """Let modules that torch.compile made run as they were written, so that they can be seen."""
+    stack = ExitStack()
     stance = getattr(torch.compiler, "set_stance", None)
-    if stance is None or not _compiled(model):
-        return nullcontext()
-    return cast("AbstractContextManager[object]", stance("force_eager"))
+    if stance is not None and _compiled(model):
+        stack.enter_context(warnings.catch_warnings())
+        # Our hooks may well be called twice for such a module.
+        warnings.filterwarnings("ignore", message=r"Using `torch.compile\(module\)` when there are")
+        stack.enter_context(stance("force_eager"))
+    return stack
 
 
 def _compiled(model: nn.Module) -> bool:

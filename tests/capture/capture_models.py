@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 import attn_widget as aw
+
+# Tiny models gain nothing by threads, and lose much where others are at work.
+torch.set_num_threads(1)
 
 TEXT = {
     "vocab_size": 99,
@@ -161,13 +164,15 @@ def baddbmm(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     bias = torch.full((1, count, count), float("-inf")).triu(1)
     logits = torch.baddbmm(bias, q, k.mT, beta=1, alpha=0.5).view(batch, heads, count, count)
     weights = logits.float().softmax(dim=3, dtype=torch.float32).type_as(q)
-    return (weights.view(batch * heads, count, count) @ v).unflatten(0, (batch, heads))
+    attended = weights.view(batch * heads, count, count) @ v
+    return attended.reshape(batch, heads, count, 4)
 
 
 def assigned(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     logits = q.mul(0.5) @ k.mT
     logits[later(q.shape[2]).expand_as(logits)] = float("-inf")
-    return nn.Softmax(dim=-1)(logits) @ v
+    weights: Tensor = nn.Softmax(dim=-1)(logits)
+    return weights @ v
 
 
 def shifted(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

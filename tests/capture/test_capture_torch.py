@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from capture_models import WAYS, ByHand, one, only, same, state  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 import attn_widget as aw  # noqa: E402
 from attn_widget.qk import QKSource  # noqa: E402
-from capture_models import WAYS, ByHand, one, only, same, state  # noqa: E402
 
 Grad = Any
 
@@ -163,7 +163,9 @@ def test_transformer(batch_first: bool, training: bool) -> None:
     def keep(name: str) -> Any:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             again = {**kwargs, "need_weights": True, "average_attn_weights": False}
-            weights[name].append(nn.MultiheadAttention.forward(module, *args, **again)[1])
+            weights[name].append(
+                nn.MultiheadAttention.forward(cast(Any, module), *args, **again)[1]
+            )
 
         return hook
 
@@ -208,7 +210,8 @@ def test_grouped_heads_of_fused_attention_keep_their_few_keys() -> None:
             if self.repeat:
                 k, v = (part.repeat_interleave(2, dim=1) for part in (k, v))
             attend = torch.nn.functional.scaled_dot_product_attention
-            return attend(q, k, v, scale=0.3, enable_gqa=not self.repeat)
+            attended: Tensor = attend(q, k, v, scale=0.3, enable_gqa=not self.repeat)
+            return attended
 
     for repeat in (True, False):
         model, x = Grouped(repeat), torch.randn(1, 5, 16)
@@ -266,7 +269,8 @@ def test_shared_layers_are_layers() -> None:
             self.block = ByHand("fused")
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.block(self.block(x))  # type: ignore[no-any-return]
+            attended: Tensor = self.block(self.block(x))
+            return attended
 
     model, x = Twice(), torch.randn(1, 5, 16)
     with aw.capture(model) as captured:
