@@ -98,7 +98,7 @@ class Keeper:
     def keep(self, tensor: Tensor) -> Tensor:
         """A copy that nothing the model does can change."""
         moved = self.convert(tensor).to(self._device)
-        same = moved.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
+        same = storage_of(moved) == storage_of(tensor)
         return moved.clone(memory_format=torch.contiguous_format) if same else moved.contiguous()
 
     def table(self, tensor: Tensor) -> Tensor:
@@ -136,8 +136,11 @@ def identity(tensor: Tensor) -> tuple[object, ...]:
 
 
 def storage_of(tensor: Tensor) -> int:
-    """Where the memory of a tensor begins."""
-    return tensor.untyped_storage().data_ptr()
+    """Where the memory of a tensor begins; 0 where it has none of its own (sparse, nested)."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return 0
 
 
 class Alive:

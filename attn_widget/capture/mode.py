@@ -16,6 +16,7 @@ from . import multihead
 from .recorder import Recorder, Seen
 from .trace import Trace
 
+_TOLD = ("scaled_dot_product_attention", "_nested_tensor_from_mask", "flex_attention")
 _ASKING = ("torch.nn.modules.activation", "torch.nn.modules.transformer")
 
 
@@ -49,7 +50,8 @@ class CaptureMode(TorchFunctionMode):
         named = kwargs or {}
         result = func(*args, **named)
         name = name_of(func)
-        if not name:
+        # Most functions of a model are no matter here, and asking must cost next to nothing.
+        if not name or not (name in _TOLD or func in self._whole or self._trace.cares(name)):
             return result
         try:
             with torch.no_grad():
@@ -111,6 +113,7 @@ class CaptureMode(TorchFunctionMode):
                 softcap=scores.softcap,
                 sinks=scores.sinks,
                 shape=shape,
+                lead=weights.lead,
             )
         )
 

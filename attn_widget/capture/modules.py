@@ -62,6 +62,7 @@ class Modules:
         self._thread = threading.get_ident()
         self.forward = -1
         self.stack: list[Running] = []
+        self._others: list[nn.Module] = []
         self.unseen: dict[str, nn.Module] = {}
         self.seen: set[str] = set()
 
@@ -74,8 +75,12 @@ class Modules:
         """
 
         def enter(module: nn.Module, given: tuple[object, ...]) -> None:
+            if threading.get_ident() != self._thread:
+                return
             path = self._names.get(id(module))
-            if path is None or threading.get_ident() != self._thread:
+            if path is None:
+                if not self.stack:
+                    self._others.append(module)
                 return
             if not self.stack and self._begins(module):
                 began()
@@ -90,6 +95,8 @@ class Modules:
             if any(running.module is module for running in self.stack):
                 while self._finish(self.stack.pop()) is not module:
                     pass
+            elif self._others and self._others[-1] is module:
+                self._others.pop()
 
         handles = [
             register_module_forward_pre_hook(enter),
@@ -101,6 +108,12 @@ class Modules:
             for handle in handles:
                 handle.remove()
             self.stack.clear()
+            self._others.clear()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another model is at work."""
+        return not self.stack and bool(self._others)
 
     @property
     def path(self) -> str:

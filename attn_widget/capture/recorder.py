@@ -32,6 +32,7 @@ class Seen:
         sinks: (H,), one logit a head.
         cross: Whether keys come from another sequence; None where the modules tell.
         shape: The shape that the queries had before they were reshaped to this, if they were.
+        lead: The leading axes of the weights, where they may be others than those of q·k.
         output: What was made of the weights and values, or of it all.
         arrange: Brings a gradient of that to (…, Q, Dv).
         projection: The weight of the output projection where it is known.
@@ -52,6 +53,7 @@ class Seen:
     shape: tuple[int, ...] | None = None
     projection: Tensor | None = None
     inner: str = ""
+    lead: Lead | None = None
 
 
 class Recorder:
@@ -83,8 +85,10 @@ class Recorder:
 
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
+        if self.modules.elsewhere:
+            return
         query, key, value, final = brought(
-            seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape
+            seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape, seen.lead
         )
         queries, keys = query.shape[2], key.shape[2]
         cross = self.modules.crosses(queries, keys) if seen.cross is None else seen.cross
@@ -123,9 +127,11 @@ class Recorder:
 
         ``shape`` is what the weights had before they were reshaped to this, if they were.
         """
+        if self.modules.elsewhere:
+            return
         weights, value = weights.detach(), value.detach()
         lead = lead_of(weights, value)
-        final = batch_and_heads(lead, _folded(weights, shape), False)
+        final = batch_and_heads(lead, folded(weights, shape), False)
         weights, value = spread(weights, lead, final), spread(value, lead, final)
         queries, keys = weights.shape[2:]
         cross = self.modules.crosses(queries, keys)
@@ -196,7 +202,11 @@ class Recorder:
 
 
 def brought(
-    query: Tensor, key: Tensor, value: Tensor, shape: tuple[int, ...] | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    shape: tuple[int, ...] | None,
+    last: Lead | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
     """Queries, keys and values as (batch, heads, positions, D), and (batch, heads).
 
@@ -205,6 +215,7 @@ def brought(
         key: (…, K, D).
         value: (…, K, Dv).
         shape: The shape that the queries had before they were reshaped to this, if they were.
+        last: The leading axes of the weights in the end, where logits were reshaped.
 
     Returns:
         Keys and values may have fewer heads, each for some query heads in a row.
@@ -222,13 +233,28 @@ def brought(
         query = query.expand(batch, *query.shape[1:]).reshape(batch, shape[1], 1, -1)
         key, value = (spread(part, lead, (batch, heads)) for part in (key, value))
         return query, key, value, (batch, shape[1])
+    ending = lead if last is None else last
+    final = heads_of(query, key, shape, ending)
+    query, key = spread(query, lead, final), spread(key, lead, final)
+    return query, key, spread(value, ending, final), final
+
+
+def heads_of(
+    query: Tensor, key: Tensor, shape: tuple[int, ...] | None, lead: Lead
+) -> tuple[int, int]:
+    """(batch, heads) of an attention with some leading axes.
+
+    Args:
+        query: (…, Q, D).
+        key: (…, K, D).
+        shape: The shape that the queries had before they were reshaped to this, if they were.
+        lead: The leading axes.
+    """
     grouped = len(lead) > 2 and (key.shape[-3] == 1 or key.stride(-3) == 0)
-    final = batch_and_heads(lead, _folded(query, shape), grouped)
-    query, key, value = (spread(part, lead, final) for part in (query, key, value))
-    return query, key, value, final
+    return batch_and_heads(lead, folded(query, shape), grouped)
 
 
-def _folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
+def folded(tensor: Tensor, shape: tuple[int, ...] | None) -> tuple[int, int] | None:
     """(batch, heads) where a tensor of three axes was made of one of four."""
     if shape is None or len(shape) != 4 or tensor.ndim != 3 or shape[2:] != tensor.shape[1:]:
         return None

@@ -20,7 +20,7 @@ from .mode import name_of, writes
 from .modules import Modules
 from .multihead import multi_head
 from .parts import Attended
-from .recorder import brought, placed
+from .recorder import brought, folded, heads_of, placed
 from .session import uncompiled
 from .shapes import batch_and_heads, lead_of, relead
 from .trace import Trace
@@ -48,23 +48,7 @@ Change = Callable[[Tensor, Where], Tensor]
 
 @contextmanager
 def replacing(model: nn.Module, change: Change) -> Iterator[None]:
-    """Let a model attend with other weights than its own.
-
-    Weights are formed where they are to be changed, (queries × keys) of each layer: for fused
-    attention that takes the time and memory that fusing saves. The model itself is not changed.
-
-    Args:
-        model: Any ``torch.nn.Module``.
-        change: Called with the weights of each attention, (batch, H, Q, K) after softmax, and
-            `Where` they are; returns what to use in their place, of the same shape. It may return
-            them as they are.
-
-    Yields:
-        None.
-
-    Raises:
-        ValueError: If what ``change`` returns has another shape.
-    """
+    """Change weights in a block; see `attn_widget.capture.replacing`."""
     modules = Modules(model)
     mode = _ReplacingMode(modules, change)
     with uncompiled(model), modules.watched(mode.began), mode:
@@ -121,6 +105,8 @@ class _ReplacingMode(TorchFunctionMode):
 
     def _changed(self, weights: Tensor, cross: bool, back: bool) -> Tensor:
         """What takes the place of weights, (batch, H, Q, K)."""
+        if self._modules.elsewhere:
+            return weights
         path = self._modules.path
         kind = kind_of(path, cross, back)
         place = template(path), kind
@@ -137,12 +123,12 @@ class _ReplacingMode(TorchFunctionMode):
 
     def _eager(self, found: Attended) -> Tensor:
         used, scores = found.used, found.weights.scores
-        lead = lead_of(used)
-        shape = self._trace.folded(found.given)
-        folded = (shape[0], shape[1]) if shape and len(shape) == 4 and used.ndim == 3 else None
-        grouped = scores is not None and len(lead) > 2 and scores.key.shape[-3] == 1
-        final = batch_and_heads(lead, folded, grouped)
-        queries, keys = used.shape[-2:]
+        lead, (queries, keys) = lead_of(used), used.shape[-2:]
+        if scores is None:
+            final = batch_and_heads(lead, folded(used, self._trace.folded(used)), False)
+        else:
+            shape = self._trace.folded(scores.query)
+            final = heads_of(scores.query, scores.key, shape, found.weights.lead)
         tables = () if scores is None else scores.tables
         back = self._looks_back([relead(*table, final) for table in tables], queries, keys)
         weights = used.reshape(*final, queries, keys)

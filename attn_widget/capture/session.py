@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,7 @@ class Capture:
         self._wants = gradients
         self._batch = batch
         self._labels = Labelling(queries, keys)
-        self._maps: Maps | None = None
+        self._maps: tuple[int, Maps] | None = None
         self._open: list[ExitStack] = []
 
     def __enter__(self) -> Capture:
@@ -84,9 +83,10 @@ class Capture:
         Raises:
             RuntimeError: If nothing was captured, with what is known of why.
         """
-        if self._maps is None:
-            self._maps = self.select(self._entry)
-        return self._maps
+        count = len(self._recorder.calls)
+        if self._maps is None or self._maps[0] != count:
+            self._maps = count, self.select(self._entry)
+        return self._maps[1]
 
     @property
     def gradients(self) -> Maps:
@@ -211,7 +211,7 @@ class Capture:
         """For each run the layers of each map."""
         if not self._recorder.calls:
             raise RuntimeError(self._nothing())
-        model = type(self.model).__name__
+        model = type(getattr(self.model, "_orig_mod", self.model)).__name__
         back = decoding(self._recorder.calls)
         return [grouped(layers(run, back), model) for run in runs(self._recorder.calls)]
 
@@ -262,15 +262,18 @@ class Capture:
     def _finished(self, mode: CaptureMode) -> None:
         mode.clear()
         self._keeper.forget()
-        self._maps = None
 
 
 def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
     """Let modules that torch.compile made run as they were written, so that they can be seen."""
+    stack = ExitStack()
     stance = getattr(torch.compiler, "set_stance", None)
-    if stance is None or not _compiled(model):
-        return nullcontext()
-    return cast("AbstractContextManager[object]", stance("force_eager"))
+    if stance is not None and _compiled(model):
+        stack.enter_context(warnings.catch_warnings())
+        # Our hooks may well be called twice for such a module.
+        warnings.filterwarnings("ignore", message=r"Using `torch.compile\(module\)` when there are")
+        stack.enter_context(stance("force_eager"))
+    return stack
 
 
 def _compiled(model: nn.Module) -> bool:

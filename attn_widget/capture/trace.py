@@ -31,6 +31,10 @@ _NAMES: Final = {
     "clamp": "",
 }
 
+_BEGINNINGS: Final = frozenset(
+    (*PRODUCTS, *RESHAPES, "softmax", "mul", "div", "contiguous", "to", "__rmul__")
+)
+
 
 class Trace:
     """Follows logits and weights from operation to operation."""
@@ -44,6 +48,10 @@ class Trace:
         self._known.clear()
         self._shapes.clear()
 
+    def cares(self, name: str) -> bool:
+        """Whether a function of this name can begin or change anything that is followed."""
+        return len(self._known) > 0 or name in _BEGINNINGS or name[-1] == "_"
+
     def weights(self, tensor: object) -> Weights | None:
         """What is known of a tensor of weights."""
         found = self._known.get(tensor)
@@ -56,7 +64,7 @@ class Trace:
 
     def written(self, tensor: Tensor) -> None:
         """Tell that a tensor was written to: what shares its memory is not known any longer."""
-        storage = storage_of(tensor)
+        storage = storage_of(tensor) if len(self._known) else 0
         for other, what in self._known.items():
             parts = [other]
             if isinstance(what, Scores):
