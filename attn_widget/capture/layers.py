@@ -63,12 +63,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Queries (H, Q, D), keys (Hkv, K, D), values (Hkv, K, Dv) or None, and their rules."""
+    """Queries (H, Q, D), keys (Hkv, K, D), values (Hkv, K, Dv) or None, and their rules.
+
+    Attributes:
+        output: What `projection_of` finds.
+    """
 
     query: Tensor
     key: Tensor
     value: Tensor | None
     rules: Rules
+    output: Tensor | None
 
 
 def runs(calls: Sequence[Call]) -> list[list[Call]]:
@@ -179,6 +184,14 @@ def gradient_source(stack: Sequence[Layer], pick: Pick) -> Source | None:
     return _stacked(found)
 
 
+def projection_of(call: Call) -> Tensor | None:
+    """The output matrix behind an attention, (H, Dv, model); None where none is known."""
+    heads = call.size[1]
+    if call.projection is None or call.projection.shape[1] % heads:
+        return None
+    return call.projection.T.reshape(heads, -1, call.projection.shape[0])
+
+
 def _goes_on(run: Sequence[Call], now: Sequence[Call]) -> bool:
     paths = {call.path for call in run}
     if not any(call.path in paths for call in now):
@@ -213,14 +226,16 @@ def _vectors(rows: Sequence[Call], pick: Pick) -> Vectors | None:
         rules = _rules(first, pick)
         entry = pick(first)
         assert first.query is not None
-        return Vectors(first.query[entry], first.key(entry), first.value(entry), rules)
+        output = projection_of(first)
+        return Vectors(first.query[entry], first.key(entry), first.value(entry), rules, output)
     rules_of_all = _common(rows, pick)
     if rules_of_all is None:
         return None
     query = torch.cat([call.query[pick(call)] for call in rows if call.query is not None], dim=1)
     memory, entry, step = rows[-1].memory, pick(rows[-1]), rows[-1].step
     assert memory is not None
-    return Vectors(query, memory.keys(entry, step), memory.values(entry, step), rules_of_all)
+    values = memory.values(entry, step)
+    return Vectors(query, memory.keys(entry, step), values, rules_of_all, projection_of(first))
 
 
 def _rules(call: Call, pick: Pick) -> Rules:
@@ -300,6 +315,7 @@ def _ragged(rows: Sequence[Call], pick: Pick) -> Source:
 def _source(stack: Sequence[Vectors], cache: int) -> QKSource:
     rules = stack[0].rules
     values = [one.value for one in stack if one.value is not None]
+    outputs = [one.output for one in stack if one.output is not None]
     return QKSource(
         [one.query for one in stack],
         [one.key for one in stack],
@@ -312,6 +328,7 @@ def _source(stack: Sequence[Vectors], cache: int) -> QKSource:
         softcap=rules.softcap,
         sinks=rules.sinks,
         offset=rules.offset,
+        outputs=outputs if len(outputs) == len(stack) else None,
         cache_bytes=cache,
     )
 

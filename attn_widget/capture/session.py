@@ -14,7 +14,16 @@ from ..maps import as_maps
 from .calls import Keeper
 from .groups import grouped
 from .labelling import Labelling
-from .layers import Layer, decoding, gradient_source, layers, picker, runs, weights_source
+from .layers import (
+    Layer,
+    decoding,
+    gradient_source,
+    layers,
+    picker,
+    projection_of,
+    runs,
+    weights_source,
+)
 from .mode import CaptureMode, fast_paths_kept
 from .recorder import Recorder
 
@@ -108,7 +117,7 @@ class Capture:
         None where the layer has none that is known. They are views of the model's own parameters.
         """
         return {
-            name: [_projection(layer) for layer in group]
+            name: [projection_of(layer.rows[0]) for layer in group]
             for name, group in self._groups()[-1].items()
         }
 
@@ -281,11 +290,3 @@ def _compiled(model: nn.Module) -> bool:
         hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
         for module in model.modules()
     )
-
-
-def _projection(layer: Layer) -> Tensor | None:
-    call = layer.rows[0]
-    heads = call.size[1]
-    if call.projection is None or call.projection.shape[1] % heads:
-        return None
-    return call.projection.T.reshape(heads, -1, call.projection.shape[0])

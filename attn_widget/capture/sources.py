@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..mechanisms.steps import Steps
 from ..overview import Overview
 from ..qk import QKSource
 from ..sources import Shape, Source, Weights
@@ -37,6 +38,28 @@ class StackedQKSource(StackedSource):
     """
 
     layers: tuple[QKSource, ...]
+
+    @property
+    def head_dim(self) -> int:
+        """The size of a query."""
+        return self.layers[0].head_dim
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads with keys of their own."""
+        return self.layers[0].kv_heads
+
+    def steps(self, layer: int, head: int, query: int, keys: Sequence[int]) -> Steps:
+        """How the weights of a query come about; see `QKSource.steps`."""
+        return self.layers[layer].steps(0, head, query, keys)
+
+    def values(self, layer: int, head: int, key: slice) -> Weights | None:
+        """The values that a head reads, (keys, Dv); None where they were not kept."""
+        return self.layers[layer].values(0, head, key)
+
+    def output(self, layer: int, head: int) -> object | None:
+        """A head's part of the output matrix; see `QKSource.output`."""
+        return self.layers[layer].output(0, head)
 
     def read_every(self, layer: int, head: slice, query: slice, key: slice) -> Weights:
         """Compute every n-th query of one layer; see `QKSource.read_every`."""
