@@ -45,9 +45,12 @@ def capture(
         dtype: In which precision; None leaves that of the model.
         batch: Which entry of the batch ``maps`` shows; None is entry 0, and the maps' names say so.
             All entries are kept: see `Capture.select`.
-        queries: Labels of the queries of the maps that they fit, or ``{name: labels}``; see
-            `Attention` for what labels may be, and `Capture.label`.
-        keys: The same for keys.
+        queries: Labels of the decoder, of the text or of the only sequence: as `Attention` takes
+            them, or the model's inputs as a tokenizer made them, whose texts are the entries of the
+            batch; or ``{map name: labels}``. Maps take what fits them; a warning tells what fits
+            none. See `Capture.label`.
+        keys: The same for the other sequence: the encoder's. Without it inputs of a tokenizer are
+            those of the encoder where there is one.
 
     Returns:
         A context manager whose ``maps`` is ``{name: Attention}``: ``"encoder"``, ``"decoder"`` and

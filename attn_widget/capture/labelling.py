@@ -75,13 +75,21 @@ class Labelling:
     def unused(self, found: Found, share: float) -> list[str]:
         """What was given and fits no map, in words; see `labelled`."""
         sizes = {size for steps in found.values() for step in steps for size in step.shape[2:]}
-        given = [(f"{name!r}", side) for name, sides in self._named.items() for side in sides]
-        given += zip(("queries=", "keys="), self._given, strict=True)
-        counts = [(name, length_of(_told(side, share))) for name, side in given if side is not None]
+        given = [("as queries=", self._given[0], True), ("as keys=", self._given[1], True)]
+        given += [
+            (f"for {name!r}", side, name in found)
+            for name, sides in self._named.items()
+            for side in sides
+        ]
+        counts = [
+            (how, length_of(_told(side, share)), known)
+            for how, side, known in given
+            if side is not None
+        ]
         return [
-            f"labels of {name} fit no map: got {count}; (queries, keys) are {_sizes(found)}"
-            for name, count in counts
-            if count not in sizes or (name[0] == "'" and name[1:-1] not in found)
+            f"labels given {how} fit no map: got {count}; (queries, keys) are {_sizes(found)}"
+            for how, count, known in counts
+            if not known or count not in sizes
         ]
 
     def _sides(self, name: str, encodes: bool) -> Sides:
