@@ -75,7 +75,8 @@ class Modules:
         """
 
         def enter(module: nn.Module, given: tuple[object, ...]) -> None:
-            if threading.get_ident() != self._thread:
+            # What backward() runs again (checkpoints) was seen before.
+            if threading.get_ident() != self._thread or in_backward():
                 return
             path = self._names.get(id(module))
             if path is None:
@@ -200,6 +201,11 @@ class Modules:
             if not any(path.startswith(inner) for path in (*self.unseen, *self.seen)):
                 self.unseen[running.path] = module
         return module
+
+
+def in_backward() -> bool:
+    """Whether gradients are being computed in this thread."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def _linear(module: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .calls import Call, Keeper
 from .masks import Masking, read_masking
 from .memory import Memory
-from .modules import Modules
+from .modules import Modules, in_backward
 from .parts import Table
 from .shapes import Lead, batch_and_heads, lead_of, relead, repeats, spread
 
@@ -82,10 +82,11 @@ class Recorder:
     def began(self) -> None:
         """Begin a forward pass."""
         self._counts.clear()
+        self._keeper.forget()
 
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
-        if self.modules.elsewhere:
+        if self.modules.elsewhere or in_backward():
             return
         query, key, value, final = brought(
             seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape, seen.lead
@@ -127,7 +128,7 @@ class Recorder:
 
         ``shape`` is what the weights had before they were reshaped to this, if they were.
         """
-        if self.modules.elsewhere:
+        if self.modules.elsewhere or in_backward():
             return
         weights, value = weights.detach(), value.detach()
         lead = lead_of(weights, value)

@@ -21,7 +21,8 @@ def as_they_are(weights: Tensor, where: Any) -> Tensor:
 
 
 def uniform(weights: Tensor, where: Any) -> Tensor:
-    return torch.ones_like(weights) / weights.shape[-1]
+    alike: Tensor = torch.ones_like(weights) / weights.shape[-1]
+    return alike
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -249,7 +249,8 @@ def test_additive_attention_of_a_decoder_keeps_the_weights_it_formed() -> None:
             for _ in range(steps):
                 state, weights = self.attention(state, memory)
                 rows.append(weights)
-            return torch.stack(rows, dim=1)
+            told: Tensor = torch.stack(rows, dim=1)
+            return told
 
     model, memory = Decoder(), torch.randn(2, 6, 8)
     with aw.capture(model) as captured:
