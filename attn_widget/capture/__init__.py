@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from .replacing import Where
+    from .replacement import Where
     from .session import Capture
 
 
@@ -93,7 +93,7 @@ def replacing(
         ValueError: If what ``change`` returns has another shape.
     """
     _check_torch("replacing")
-    from .replacing import replacing
+    from .replacement import replacing
 
     return replacing(model, change)
 

@@ -56,10 +56,10 @@ class Modules:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._names = {id(module): _plain(path) for path, module in model.named_modules()}
+        self._names: dict[int, str] = {}
         self._model = model
         self._tops: set[int] = set()
-        self._thread = threading.get_ident()
+        self._thread = 0
         self.forward = -1
         self.stack: list[Running] = []
         self._others: list[nn.Module] = []
@@ -99,6 +99,9 @@ class Modules:
             elif self._others and self._others[-1] is module:
                 self._others.pop()
 
+        self._thread = threading.get_ident()
+        paths = self._model.named_modules()
+        self._names = {id(module): _plain(path) for path, module in paths}
         handles = [
             register_module_forward_pre_hook(enter),
             register_module_forward_hook(leave, always_call=True),

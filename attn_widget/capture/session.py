@@ -154,6 +154,8 @@ class Capture:
                 f"{self.passes} forward passes make {count} runs: cached keys changed between them "
                 "(a cropped cache), or something new began"
             )
+        if self._recorder.calls and self._given != (None, None) and not self._labelled_any():
+            notes.append("the labels given fit no map; label(…) takes others")
         formed = {call.path for call in self._recorder.calls if call.weights is not None}
         if formed:
             notes.append(
@@ -255,14 +257,25 @@ class Capture:
             queries = self._labels.get("decoder", (None,))[0]
             keys = self._labels.get("encoder", (None,))[0]
         if queries is None and keys is None:
-            queries, keys = self._given
-            if isinstance(queries, Mapping):
-                queries = queries.get(name)
-            if isinstance(keys, Mapping):
-                keys = keys.get(name)
+            queries, keys = self._given_for(name)
         if not _fits(plain, queries, keys):
             return plain
         return Attention(plain.source, queries, keys, name=plain.name, kind=plain.kind)
+
+    def _labelled_any(self) -> bool:
+        """Whether labels given at the start fit some map."""
+        given = {name: self._given_for(name) for name in self.maps}
+        return any(
+            labels != (None, None) and _fits(_first(self.maps[name]), *labels)
+            for name, labels in given.items()
+        )
+
+    def _given_for(self, name: str) -> tuple[object, object]:
+        """Labels given at the start for a map."""
+        queries, keys = (
+            labels.get(name) if isinstance(labels, Mapping) else labels for labels in self._given
+        )
+        return queries, keys
 
     def _nothing(self) -> str:
         if self._recorder.modules.forward < 0:
