@@ -125,9 +125,8 @@ class Keeper:
 
     def forget(self) -> None:
         """Hold no tensor of the model any longer; copies are found again by what they hold."""
-        for name, (_, kept) in list(self._tables.items()):
-            del self._tables[name]
-            self._tables[(id(kept),)] = kept, kept
+        kept = [pair[1] for pair in self._tables.values()]
+        self._tables = {(id(one),): (one, one) for one in kept}
 
 
 def identity(tensor: Tensor) -> tuple[object, ...]:

@@ -283,7 +283,8 @@ def _unrolled(rows: Sequence[Call], rules: Sequence[Rules], keys: int) -> Rules 
         first = call is rows[0]
         if call.stop != stop or not (causal or call.size[2] == 1):
             return None
-        if not first and (one.window is not None or call.size[2] > 1 or call.start != expected):
+        several = call.size[2] > 1 and window is not None
+        if not first and (one.window is not None or several or call.start != expected):
             return None
         if first and one.window is None and window is not None and call.stop > window:
             return None

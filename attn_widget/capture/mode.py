@@ -25,7 +25,6 @@ class CaptureMode(TorchFunctionMode):
 
     Args:
         recorder: Whom to tell.
-        keeper_changed: Called with the memory of a tensor that was written to.
     """
 
     def __init__(self, recorder: Recorder) -> None:

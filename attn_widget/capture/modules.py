@@ -56,10 +56,10 @@ class Modules:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._names = {id(module): _plain(path) for path, module in model.named_modules()}
+        self._names: dict[int, str] = {}
         self._model = model
         self._tops: set[int] = set()
-        self._thread = threading.get_ident()
+        self._thread = 0
         self.forward = -1
         self.stack: list[Running] = []
         self._others: list[nn.Module] = []
@@ -75,7 +75,8 @@ class Modules:
         """
 
         def enter(module: nn.Module, given: tuple[object, ...]) -> None:
-            if threading.get_ident() != self._thread:
+            # What backward() runs again (checkpoints) was seen before.
+            if threading.get_ident() != self._thread or in_backward():
                 return
             path = self._names.get(id(module))
             if path is None:
@@ -98,6 +99,9 @@ class Modules:
             elif self._others and self._others[-1] is module:
                 self._others.pop()
 
+        self._thread = threading.get_ident()
+        paths = self._model.named_modules()
+        self._names = {id(module): _plain(path) for path, module in paths}
         handles = [
             register_module_forward_pre_hook(enter),
             register_module_forward_hook(leave, always_call=True),
@@ -200,6 +204,11 @@ class Modules:
             if not any(path.startswith(inner) for path in (*self.unseen, *self.seen)):
                 self.unseen[running.path] = module
         return module
+
+
+def in_backward() -> bool:
+    """Whether gradients are being computed in this thread."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def _linear(module: nn.Module) -> bool:

@@ -28,7 +28,7 @@ class Scores:
         tables: Masks and biases.
         sinks: (H,) where a column of sinks was appended.
         shifted: Whether a number a row was taken away, which softmax does not notice.
-        lost: Why it is not known any longer what this is; "" where it is.
+        lost: Whether something was done to them that is not known here.
     """
 
     query: Tensor
@@ -40,7 +40,7 @@ class Scores:
     tables: tuple[Table, ...] = ()
     sinks: Tensor | None = None
     shifted: bool = False
-    lost: str = ""
+    lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .calls import Call, Keeper
 from .masks import Masking, read_masking
 from .memory import Memory
-from .modules import Modules
+from .modules import Modules, in_backward
 from .parts import Table
 from .shapes import Lead, batch_and_heads, lead_of, relead, repeats, spread
 
@@ -82,10 +82,11 @@ class Recorder:
     def began(self) -> None:
         """Begin a forward pass."""
         self._counts.clear()
+        self._keeper.forget()
 
     def saw(self, seen: Seen) -> None:
         """Take down an attention of queries and keys."""
-        if self.modules.elsewhere:
+        if self.modules.elsewhere or in_backward():
             return
         query, key, value, final = brought(
             seen.query.detach(), seen.key.detach(), seen.value.detach(), seen.shape, seen.lead
@@ -127,7 +128,7 @@ class Recorder:
 
         ``shape`` is what the weights had before they were reshaped to this, if they were.
         """
-        if self.modules.elsewhere:
+        if self.modules.elsewhere or in_backward():
             return
         weights, value = weights.detach(), value.detach()
         lead = lead_of(weights, value)
@@ -147,6 +148,8 @@ class Recorder:
 
     def failed(self, why: str) -> None:
         """Take down that the module at work has an attention that could not be captured."""
+        if self.modules.elsewhere:
+            return
         self.missed[self.modules.path or type(self.modules.module).__name__] = why
 
     def written(self, tensor: Tensor) -> None:
@@ -221,7 +224,7 @@ def brought(
         Keys and values may have fewer heads, each for some query heads in a row.
     """
     heads = key.shape[1] if key.ndim == 4 else 0
-    if query.ndim == 4 == key.ndim and query.shape[1] != heads > 1:
+    if query.ndim == 4 == key.ndim and query.shape[1] > heads > 1 and not query.shape[1] % heads:
         # Fewer key heads than query heads, as ``enable_gqa`` has them.
         batch = max(query.shape[0], key.shape[0])
         query, key, value = (part.expand(batch, *part.shape[1:]) for part in (query, key, value))
@@ -282,16 +285,14 @@ def placed(table: Tensor, lead: Lead, final: tuple[int, int], queries: int) -> T
 
 
 def _trimmed(key: Tensor, value: Tensor, masking: Masking) -> tuple[Tensor, Tensor, Masking]:
-    """Without the keys at the ends that no query may attend to: room of a cache not yet used."""
+    """Without the keys at the end that no query may attend to: room of a cache not yet used."""
     allowed = masking.allowed
     if allowed is None or allowed.shape[3] == 1:
         return key, value, masking
     some = allowed.flatten(0, 2).any(dim=0).nonzero().flatten().tolist()
     if not some:
         return key, value, masking
-    # What a causal rule counts from stays.
-    first = 0 if masking.causal or masking.window is not None else some[0]
-    kept = slice(first, some[-1] + 1)
+    kept = slice(0, some[-1] + 1)
     allowed = allowed[..., kept]
     bias = masking.bias
     if bias is not None and bias.shape[3] > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
@@ -160,6 +161,10 @@ class Capture:
                 f"{self.passes} forward passes make {count} runs: cached keys changed between them "
                 "(a cropped cache), or something new began"
             )
+        if self._recorder.calls:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                notes += self._labels.unused(as_maps(self.maps), self._share(self._entry))
         formed = {call.path for call in self._recorder.calls if call.weights is not None}
         if formed:
             notes.append(
@@ -277,11 +282,14 @@ def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
     """Let modules that torch.compile made run as they were written, so that they can be seen."""
     stack = ExitStack()
     stance = getattr(torch.compiler, "set_stance", None)
-    if stance is not None and _compiled(model):
+    if stance is None or "torch._dynamo" not in sys.modules:
+        return stack
+    if _compiled(model):
         stack.enter_context(warnings.catch_warnings())
         # Our hooks may well be called twice for such a module.
         warnings.filterwarnings("ignore", message=r"Using `torch.compile\(module\)` when there are")
-        stack.enter_context(stance("force_eager"))
+    # A model may compile itself while it runs, as generate() does with some caches.
+    stack.enter_context(stance("force_eager"))
     return stack
 
 

@@ -25,10 +25,8 @@ _NAMES: Final = {
     "subtract": "sub",
     "__rmul__": "mul",
     "__radd__": "add",
-    "__rsub__": "",
     "concat": "cat",
     "concatenate": "cat",
-    "clamp": "",
 }
 
 _BEGINNINGS: Final = frozenset(
@@ -80,6 +78,7 @@ class Trace:
             args: Its arguments.
             named: Its keyword arguments.
         """
+        args = _positional(args, named)
         pair = PRODUCTS[name](args, named) if name in PRODUCTS and len(self._known) else None
         if pair is None or pair.added is not None or pair.left.ndim != pair.right.ndim:
             return None
@@ -109,7 +108,8 @@ class Trace:
             named: Its keyword arguments.
             result: What it returned.
         """
-        if not isinstance(result, Tensor):
+        args = _positional(args, named)
+        if not isinstance(result, Tensor) or not args:
             return
         inplace = name.endswith("_") and not name.endswith("__")
         name = name[:-1] if inplace else name
@@ -117,7 +117,7 @@ class Trace:
         if name in PRODUCTS:
             self._product(name, args, named, result)
             return
-        first = args[0] if args else None
+        first = args[0]
         if isinstance(first, Tensor) and result.is_floating_point():
             if name in RESHAPES and first.shape[-1:] == result.shape[-1:]:
                 self._shapes.put(result, tuple(first.shape))
@@ -147,8 +147,8 @@ class Trace:
         if pair is None or not pair.left.is_floating_point() or not pair.ordered:
             return
         left, right = pair.left, pair.right
-        flat = left.ndim == 2 and (_parameter(left) or _parameter(right))
-        if flat or left.ndim < 2 or left.ndim != right.ndim:
+        learned = left.ndim == 2 and (_parameter(left) or _parameter(right))
+        if learned or left.ndim < 2 or left.ndim != right.ndim:
             return
         lead = lead_of(left, right)
         if result.shape == (*lead, left.shape[-2], right.shape[-1]):
@@ -178,13 +178,18 @@ class Trace:
         elif len(found) == 1 and isinstance(what, Scores):
             after = what if what.lost else scores_after(name, what, place, args, named, result)
             if after is None and result.shape == source.shape:
-                after = replace(what, lost=name)
+                after = replace(what, lost=True)
         else:
             after = None
         if after is None:
             self._known.drop(result)
         else:
             self._known.put(result, after)
+
+
+def _positional(args: Arguments, named: Named) -> Arguments:
+    """Arguments with the first of them in its place, however it was given."""
+    return (named["input"], *args) if "input" in named else args
 
 
 def _parameter(tensor: Tensor) -> bool:

@@ -192,6 +192,12 @@ def grouped(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return logits.softmax(-1) @ v.flatten(1, 2)
 
 
+def keywords(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    logits = torch.matmul(input=q, other=k.mT) * torch.tensor(0.5)
+    logits = torch.masked_fill(input=logits, mask=later(q.shape[2]), value=-torch.inf)
+    return torch.matmul(torch.softmax(input=logits, dim=-1), v)
+
+
 WAYS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     way.__name__: way
     for way in (
@@ -205,5 +211,6 @@ WAYS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
         shifted,
         turned,
         grouped,
+        keywords,
     )
 }

@@ -174,4 +174,17 @@ def test_a_chunked_prefill_goes_on() -> None:
     model.set_attn_implementation("eager")
     with torch.no_grad():
         expected = model(ids, output_attentions=True).attentions
-    np.testing.assert_allclose(one(captured.maps["decoder"]), stacked(expected), atol=1e-6)
+    found = one(captured.maps["decoder"])
+    np.testing.assert_allclose(found, stacked(expected), atol=1e-6)
+    assert hasattr(found.source, "overview")
+
+
+def test_one_prompt_padded_on_the_left() -> None:
+    model, ids, real = llama(), tokens(1, 8), torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1]])
+    with aw.capture(model) as captured:
+        model.generate(ids, attention_mask=real, **LENGTH)
+    found = one(captured.maps["decoder"])
+    assert hasattr(found.source, "overview")
+    weights = np.asarray(found)
+    assert not weights[..., :3].any()
+    np.testing.assert_allclose(weights[:, :, 3:].sum(axis=-1), 1, atol=1e-5)

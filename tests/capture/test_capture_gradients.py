@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from capture_models import TEXT, WAYS, ByHand, made, one, stacked, tokens  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import attn_widget as aw  # noqa: E402
 
@@ -71,6 +72,16 @@ def test_gradients_of_grouped_heads_are_those_of_the_eager_model(implementation:
     )
     model(ids).logits[0, -1, 3].backward()
     np.testing.assert_array_equal(captured.gradients["decoder"], found)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_what_backward_runs_again_is_no_pass(reentrant: bool) -> None:
+    torch.manual_seed(0)
+    model, x = ByHand("fused"), torch.randn(1, 5, 16, requires_grad=True)
+    with aw.capture(model) as captured:
+        checkpoint(model, x, use_reentrant=reentrant).sum().backward()
+    assert captured.passes == 1
+    assert one(captured.maps["ByHand"]).shape == (1, 4, 5, 5)
 
 
 def test_the_last_backward_wins() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -21,7 +22,8 @@ def as_they_are(weights: Tensor, where: Any) -> Tensor:
 
 
 def uniform(weights: Tensor, where: Any) -> Tensor:
-    return torch.ones_like(weights) / weights.shape[-1]
+    alike: Tensor = torch.ones_like(weights) / weights.shape[-1]
+    return alike
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -133,6 +135,15 @@ def test_transformers_models(name: str, implementation: str) -> None:
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
     assert not torch.allclose(plain[0], changed[0], atol=1e-3)
     assert captured.missed == {}
+
+
+def test_the_function_is_not_hidden_by_a_module_of_its_name() -> None:
+    import attn_widget.capture as package
+
+    with replacing(ByHand("fused"), as_they_are):
+        pass
+    assert callable(package), "aw.capture is the function"
+    assert sys.modules["attn_widget.capture"].replacing is replacing
 
 
 def test_decoding_steps_are_counted() -> None:

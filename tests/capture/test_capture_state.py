@@ -256,6 +256,15 @@ def test_labels_go_to_the_maps_that_they_fit() -> None:
         captured.label(list("too many"))
 
 
+def test_labels_that_fit_nothing_are_told_of() -> None:
+    model = ByHand("fused")
+    with aw.capture(model, queries=list("abc")) as captured:
+        model(torch.randn(1, 5, 16))
+    with pytest.warns(UserWarning, match="labels given as queries= fit no map: got 3"):
+        assert list(one(captured.maps["ByHand"]).queries.labels) == ["0", "1", "2", "3", "4"]
+    assert any("fit no map" in note for note in captured.notes)
+
+
 def test_what_is_asked_for_is_checked() -> None:
     with pytest.raises(TypeError, match=r"model must be a torch.nn.Module; got str"):
         aw.capture("model")  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from capture_models import WAYS, ByHand, one, only, same, state  # noqa: E402
+from capture_models import WAYS, ByHand, later, one, only, same, state  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 import attn_widget as aw  # noqa: E402
@@ -249,7 +250,8 @@ def test_additive_attention_of_a_decoder_keeps_the_weights_it_formed() -> None:
             for _ in range(steps):
                 state, weights = self.attention(state, memory)
                 rows.append(weights)
-            return torch.stack(rows, dim=1)
+            told: Tensor = torch.stack(rows, dim=1)
+            return told
 
     model, memory = Decoder(), torch.randn(2, 6, 8)
     with aw.capture(model) as captured:
@@ -258,6 +260,105 @@ def test_additive_attention_of_a_decoder_keeps_the_weights_it_formed() -> None:
     for entry in range(2):
         np.testing.assert_array_equal(only(captured, entry)[0, 0], expected[entry])
     assert any("formed" in note for note in captured.notes)
+
+
+def clamped(logits: Tensor) -> Tensor:
+    return logits.clamp_(max=0.5)
+
+
+def reversed_sign(logits: Tensor) -> Tensor:
+    turned: Tensor = 1 - logits
+    return turned
+
+
+def partly_written(logits: Tensor) -> Tensor:
+    logits[..., 1] = 3.0
+    return logits
+
+
+def written_through_a_view(logits: Tensor) -> Tensor:
+    logits[:, :, 2:].mul_(2)
+    return logits
+
+
+def written_into(logits: Tensor) -> Tensor:
+    torch.exp(logits, out=logits)
+    return logits
+
+
+def softly_masked(logits: Tensor) -> Tensor:
+    return logits.masked_fill(later(logits.shape[-1]), -3.0)
+
+
+def masked_by_numbers(logits: Tensor) -> Tensor:
+    # A boolean tensor that is added is numbers.
+    return logits + ~later(logits.shape[-1])
+
+
+def bent(logits: Tensor) -> Tensor:
+    return torch.tanh(logits + 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        clamped,
+        reversed_sign,
+        partly_written,
+        written_through_a_view,
+        written_into,
+        softly_masked,
+        masked_by_numbers,
+        bent,
+    ],
+)
+def test_whatever_is_done_to_logits_the_map_is_true(change: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+
+    class Odd(ByHand):
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = self.heads(x)
+            self.formed = torch.softmax(change(q @ k.mT), dim=-1)
+            attended: Tensor = self.formed @ v
+            return attended
+
+    model, x = Odd("fused"), torch.randn(2, 5, 16)
+    with torch.no_grad(), aw.capture(model) as captured:
+        model(x)
+    for entry in range(2):
+        np.testing.assert_allclose(only(captured, entry)[0], model.formed[entry], atol=1e-6)
+
+
+def test_weights_changed_after_softmax_are_kept_as_they_are_used() -> None:
+    torch.manual_seed(0)
+
+    class Gated(ByHand):
+        def forward(self, x: Tensor) -> Tensor:
+            q, k, v = self.heads(x)
+            self.formed = torch.softmax(q @ k.mT, dim=-1) * torch.tensor([0.0, 0.5, 1, 2]).view(
+                4, 1, 1
+            )
+            attended: Tensor = self.formed @ v
+            return attended
+
+    model = Gated("fused")
+    with torch.no_grad(), aw.capture(model) as captured:
+        model(torch.randn(1, 5, 16))
+    np.testing.assert_array_equal(only(captured), model.formed)
+
+
+def test_heads_that_queries_are_shared_by() -> None:
+    class Shared(nn.Module):
+        def forward(self, q: Tensor, k: Tensor) -> Tensor:
+            attended: Tensor = torch.nn.functional.scaled_dot_product_attention(q, k, k)
+            return attended
+
+    q, k = torch.randn(1, 1, 3, 4), torch.randn(2, 2, 5, 4)
+    with aw.capture(Shared()) as captured:
+        captured.model(q, k)
+    for entry in range(2):
+        expected = (q[0] @ k[entry].mT / 2).softmax(-1)
+        np.testing.assert_allclose(only(captured, entry)[0], expected, atol=1e-6)
 
 
 def test_shared_layers_are_layers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,23 @@ def test_values_and_output_projections_make_the_output(name: str) -> None:
         # What is left is the bias of the projection, the same for every token.
         bias = outputs[layer][0] - total
         torch.testing.assert_close(bias, bias[:1].expand_as(bias), atol=1e-5, rtol=0)
+
+
+def test_what_the_docs_say_runs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "capture.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    config = transformers.LlamaConfig(**{**TEXT, "num_hidden_layers": 4})
+    known = {
+        "torch": torch,
+        "model": made(transformers.LlamaForCausalLM, config),
+        "inputs": {"input_ids": IDS},
+        "words": [f"w{place}" for place in range(12)],
+        "answer": 7,
+    }
+    for block in blocks:
+        # Models and tokenizers that would have to be fetched.
+        lines = [line for line in block.splitlines() if "tokenizer" not in line.lower()]
+        exec("\n".join(line for line in lines if "from_pretrained" not in line), known)
+    assert len(blocks) == 4
+    captured: Any = known["captured"]
+    assert captured.gradients["decoder"].shape == (4, 4, 12, 12)
