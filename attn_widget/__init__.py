@@ -10,6 +10,7 @@ from .axes import Axis as Axis
 from .axes import Boxes as Boxes
 from .axes import Patches as Patches
 from .axes import Tokens as Tokens
+from .capture import capture as capture
 from .capture.cache import from_cache as from_cache
 from .capture.outputs import from_transformers as from_transformers
 from .capture.tokenized import tokens_of as tokens_of

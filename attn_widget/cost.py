@@ -280,32 +280,33 @@ class Cost:
 
 
 def cost(
-    queries: int,
+    queries: int | Attention,
     keys: int | None = None,
     *,
-    heads: int,
-    head_dim: int,
+    heads: int | None = None,
+    head_dim: int | None = None,
     kv_heads: int | None = None,
-    layers: int = 1,
+    layers: int | None = None,
     batch: int = 1,
     dtype: object = "float16",
-    causal: bool = False,
+    causal: bool | None = None,
     window: int | None = None,
     model_dim: int | None = None,
 ) -> Cost:
     """Return what attention costs: FLOPs and bytes, for all layers and for each.
 
     Args:
-        queries: n, positions that attend.
+        queries: n, positions that attend; or a map, such as a captured one, whose sizes are taken
+            where no others are given.
         keys: m, positions attended to; None is as many. With ``causal`` and more keys than
             queries the queries are the last positions, as when keys are cached.
-        heads: H.
-        head_dim: d, the size of a query or key of one head.
+        heads: H; needed without a map.
+        head_dim: d, the size of a query or key of one head; needed unless the map is made of such.
         kv_heads: Hkv, heads with keys of their own (grouped heads); None is ``heads``.
-        layers: L.
+        layers: L; None is 1, or those of the map.
         batch: B.
         dtype: what numbers are stored as: a name, or a dtype of NumPy or PyTorch.
-        causal: whether queries attend to no later key.
+        causal: whether queries attend to no later key; None is False, or what the map says.
         window: keys in reach: with ``causal`` 0 <= query − key < window, else
             abs(query − key) < window.
         model_dim: D, the size of what is projected; None is ``heads · head_dim``.
@@ -314,24 +315,59 @@ def cost(
         TypeError: if a size is no int or the dtype is unknown.
         ValueError: if a size is below 1, or heads are no multiple of kv_heads.
     """
-    key_heads = heads if kv_heads is None else kv_heads
+    given = {
+        "queries": queries,
+        "keys": keys,
+        "heads": heads,
+        "head_dim": head_dim,
+        "kv_heads": kv_heads,
+        "layers": layers,
+        "causal": causal,
+        "window": window,
+    }
+    sizes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if hasattr(queries, "source"):
+        sizes = {**_sizes_of(cast("Attention", queries)), **sizes}
+        sizes["queries"] = cast("Attention", queries).shape[2]
+    for name in ("heads", "head_dim"):
+        if name not in sizes:
+            raise TypeError(f"cost needs {name}=, an int")
+    count, depth = _size(sizes["heads"], "heads"), _size(sizes["head_dim"], "head_dim")
+    reach = sizes.get("window")
     found = Cost(
-        queries=_size(queries, "queries"),
-        keys=_size(queries if keys is None else keys, "keys"),
-        heads=_size(heads, "heads"),
-        head_dim=_size(head_dim, "head_dim"),
-        kv_heads=_size(key_heads, "kv_heads"),
-        layers=_size(layers, "layers"),
+        queries=_size(sizes["queries"], "queries"),
+        keys=_size(sizes.get("keys", sizes["queries"]), "keys"),
+        heads=count,
+        head_dim=depth,
+        kv_heads=_size(sizes.get("kv_heads", count), "kv_heads"),
+        layers=_size(sizes.get("layers", 1), "layers"),
         batch=_size(batch, "batch"),
         dtype=_dtype_name(dtype),
-        causal=bool(causal),
-        window=None if window is None else _size(window, "window"),
-        model_dim=_size(heads * head_dim if model_dim is None else model_dim, "model_dim"),
+        causal=bool(sizes.get("causal", False)),
+        window=None if reach is None else _size(reach, "window"),
+        model_dim=_size(count * depth if model_dim is None else model_dim, "model_dim"),
     )
     _item_bytes(found.dtype)
     if found.heads % found.kv_heads:
-        raise ValueError(f"heads must be a multiple of kv_heads; got {heads} and {key_heads}")
+        raise ValueError(f"heads must be a multiple of kv_heads; got {count} and {found.kv_heads}")
     return found
+
+
+def _sizes_of(attention: Attention) -> dict[str, object]:
+    """What a map says of its cost: its shape; and of queries and keys their size and reach."""
+    layers, heads, _, keys = attention.shape
+    source = attention.source
+    reach = getattr(source, "reach", None)
+    known = {
+        "keys": keys,
+        "heads": heads,
+        "layers": layers,
+        "head_dim": getattr(source, "head_dim", None),
+        "kv_heads": getattr(source, "kv_heads", None),
+        "causal": getattr(reach, "causal", None),
+        "window": getattr(reach, "window", None),
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def cost_line(attention: Attention) -> str:

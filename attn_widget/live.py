@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .attention import Attention
+from .maps import held_maps
 from .sources import float_dtype, is_array, shape_of, to_float32
 from .widget import AttentionWidget
 
@@ -63,7 +64,8 @@ class Recorder:
         """Record a step, and show it in the widgets.
 
         Args:
-            maps: An `Attention`, or ``{name: Attention}`` with the same names at every step.
+            maps: An `Attention`, ``{name: Attention}`` with the same names at every step, or what
+                holds such, as a capture does.
             name: What to call the step; None calls it by what was measured.
             **measured: Numbers to call it by and to keep: ``step=120, loss=1.31``.
 
@@ -71,6 +73,7 @@ class Recorder:
             TypeError: If ``maps`` is none of these.
             ValueError: If a step takes more than a quarter of the memory, or names differ.
         """
+        maps = held_maps(maps)
         given = maps if isinstance(maps, Mapping) else {_title(maps): maps}
         if self._steps and list(given) != list(self._steps[0].maps):
             raise ValueError(

@@ -21,12 +21,14 @@ def as_maps(maps: Any) -> Maps:
 
     Args:
         maps: an ``Attention``, ``{name: Attention or list of them}``, or a list of ``Attention``
-            (steps of a sequence). A ``Trace`` stands for its map.
+            (steps of a sequence). A ``Trace`` stands for its map, and what has ``maps`` (a capture,
+            a recorder) for these.
 
     Raises:
         TypeError: if it is anything else, or holds anything else.
         ValueError: if it is empty.
     """
+    maps = held_maps(maps)
     if isinstance(maps, Mapping):
         if not maps:
             raise ValueError("maps must hold at least one Attention; got an empty mapping")
@@ -36,6 +38,46 @@ def as_maps(maps: Any) -> Maps:
         return {str(name): _steps(value, f"maps[{name!r}]") for name, value in maps.items()}
     steps = _steps(maps, "maps")
     return {steps[0].name or "attention": steps}
+
+
+def held_maps(value: Any) -> Any:
+    """Return the maps of what holds them (a capture, a recorder), or the value as it is."""
+    return value.maps if hasattr(type(value), "maps") else value
+
+
+def as_attention(value: object, name: str = "att") -> Attention:
+    """Return one map: of an ``Attention``, an array that makes one, or what holds just one.
+
+    Args:
+        value: what is given: also a ``Trace``, a capture, or maps by name.
+        name: what to call it in messages.
+
+    Raises:
+        TypeError: if it is none of these.
+        ValueError: if its shape is none of a map, or it holds several maps.
+    """
+    held = held_maps(value)
+    if isinstance(held, (*MAP_LIKE, Mapping)):
+        return _only(as_maps(held), name)
+    try:
+        return Attention(held)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def _only(maps: Maps, name: str) -> Attention:
+    first, steps = next(iter(maps.items()))
+    if len(maps) > 1:
+        raise ValueError(
+            f"{name} must be one map; got {len(maps)}, {', '.join(maps)}: take one by its name, "
+            f"such as maps[{first!r}]"
+        )
+    if len(steps) > 1:
+        raise ValueError(
+            f"{name} must be one map; got {len(steps)} steps of {first!r}: take one of them, such "
+            "as the last, [-1]"
+        )
+    return steps[0]
 
 
 def _steps(value: Any, what: str) -> list[Attention]:

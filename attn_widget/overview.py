@@ -173,6 +173,22 @@ class SupportsElsewhere(Protocol):
 
 
 @runtime_checkable
+class SupportsOutput(Protocol):
+    """A source that may know what its layers do with what its weights add up."""
+
+    def output(self, layer: int, head: int) -> object | None:
+        """Return a head's part ``(Dv, D)`` of the output matrix; None where it is not known.
+
+        It is applied from the right, and an array of any library.
+
+        Args:
+            layer: the layer.
+            head: the head.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsValues(Protocol):
     """A source that may know the values that its weights add up."""
 

@@ -13,6 +13,7 @@ from .overview import (
     Overview,
     Picks,
     SupportsElsewhere,
+    SupportsOutput,
     SupportsOverview,
     SupportsPreview,
     SupportsReduction,
@@ -30,6 +31,7 @@ OFFERS: Final[tuple[tuple[type[Any], tuple[str, ...]], ...]] = (
     (SupportsReduction, ("reduce",)),
     (SupportsElsewhere, ("gather", "elsewhere", "largest")),
     (SupportsValues, ("values",)),
+    (SupportsOutput, ("output",)),
 )
 
 EXPLAINS: Final[tuple[tuple[type[Any], str], ...]] = (
@@ -165,6 +167,10 @@ class _Picked:
         found: NDArray[np.floating[Any]] | None = self._source.values(
             self._layers[layer], self._heads[head], key
         )
+        return found
+
+    def output(self, layer: int, head: int) -> object | None:
+        found: object | None = self._source.output(self._layers[layer], self._heads[head])
         return found
 
     def _taken(self, heads: Sequence[int]) -> list[int]:

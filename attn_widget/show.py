@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .attention import Attention
-from .maps import MAP_LIKE
+from .maps import MAP_LIKE, held_maps
 from .widget import AttentionWidget
 
 
@@ -14,8 +14,8 @@ def lines(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> Att
     """Show attention as lines from queries to the keys they attend to.
 
     Args:
-        maps: an ``Attention``, ``{name: Attention}``, a list of ``Attention``, or weights
-            ``(Q, K)``, ``(H, Q, K)`` or ``(L, H, Q, K)`` to be wrapped in one.
+        maps: an ``Attention``, ``{name: Attention}``, a list of ``Attention``, what holds such (a
+            capture), or weights ``(Q, K)``, ``(H, Q, K)`` or ``(L, H, Q, K)`` to be wrapped in one.
         queries: labels of the query side, for weights only.
         keys: labels of the key side, for weights only; the query labels without it where square.
         **state: traits of :class:`AttentionWidget`.
@@ -77,10 +77,11 @@ def overlay(maps: Any, queries: Any = None, keys: Any = None, **state: Any) -> A
 
 
 def _as_maps(maps: Any, queries: Any, keys: Any) -> Any:
-    held = isinstance(maps, (*MAP_LIKE, Mapping)) or (
+    maps = held_maps(maps)
+    made = isinstance(maps, (*MAP_LIKE, Mapping)) or (
         isinstance(maps, (list, tuple)) and any(isinstance(item, MAP_LIKE) for item in maps)
     )
-    if not held:
+    if not made:
         return Attention(maps, queries, keys)
     if queries is not None or keys is not None:
         raise TypeError(

@@ -45,7 +45,8 @@ class AttentionWidget(WidgetState, anywidget.AnyWidget):
     ``with`` block.
 
     Args:
-        maps: an ``Attention``, ``{name: Attention}``, or a list (steps of a sequence).
+        maps: an ``Attention``, ``{name: Attention}``, a list (steps of a sequence), or what holds
+            such: a capture, a recorder.
         view: ``"lines"``, ``"matrix"``, ``"heads"``, ``"overlay"`` or ``"mechanism"``. None takes
             what suits the first map: the overlay where it has an image, the mechanism where it
             holds several, else lines, or the matrix above 2,048 tokens on either side. The

@@ -11,6 +11,7 @@ import pytest
 
 from attn_widget import Attention, samples
 from attn_widget.mechanisms import panels_of
+from attn_widget.overview import SupportsValues
 
 ROOM = Path(samples.__file__).parent
 FILES = sorted(ROOM.glob("*.npz"))
@@ -110,6 +111,30 @@ def test_special_tokens_and_words(attention: Attention) -> None:
             assert words[at] == words[at - 1]
 
 
+@pytest.mark.parametrize("index", range(4))
+def test_values_of_the_sink_are_short_and_those_of_the_end_are_not(index: int) -> None:
+    lengths = samples.value_lengths(index).astype(float)
+    assert lengths.shape == (6, 12, SENTENCES[index].shape[3])
+    assert lengths.min() > 0
+    first, end = (np.median(lengths[..., at], axis=1) for at in (0, -1))
+    words = np.median(lengths[..., 1:-1].mean(axis=2), axis=1)
+    assert (first[1:] / words[1:] > 0.02).all()
+    assert (first[1:] / words[1:] < 0.13).all()
+    assert (end / words).max() > 0.9
+
+
+def test_lengths_are_of_the_values_of_the_mechanism() -> None:
+    # The output matrix turns and stretches values, each head its own; it hardly reorders tokens.
+    values = samples.mechanism().source
+    assert isinstance(values, SupportsValues)
+    plain = [
+        np.linalg.norm(np.asarray(values.values(0, head, slice(0, 16))), axis=1)
+        for head in range(12)
+    ]
+    stretched = samples.value_lengths()[3].astype(float) / np.array(plain)
+    assert stretched.std(axis=1).max() < 0.3 * stretched.mean()
+
+
 def test_sentence_of_pieces_merges_into_words() -> None:
     words = SENTENCES[3].queries.words
     assert words is not None
@@ -150,6 +175,7 @@ def test_adjective_changes_places() -> None:
     ("call", "message"),
     [
         (lambda: samples.sentence(4), "index of a sentence must be 0 to 3; got 4"),
+        (lambda: samples.value_lengths(4), "index of a sentence must be 0 to 3; got 4"),
         (lambda: samples.sentence_pair(-1), "index of a pair must be 0 to 1; got -1"),
         (lambda: samples.translation(9), "index of a translation must be 0 to 3; got 9"),
         (lambda: samples.translation_links(9), "index of a translation must be 0 to 3; got 9"),

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ..notes import Note as Note
+from ..notes import notes as notes
 from .agreement import RankAgreement as RankAgreement
 from .agreement import leave_one_out_changes as leave_one_out_changes
 from .agreement import rank_agreement as rank_agreement

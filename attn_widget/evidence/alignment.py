@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..attention import Attention
 from ..axes import Axis
+from ..maps import as_attention
 
 Link: TypeAlias = tuple[int, int]
 Method: TypeAlias = Literal["argmax", "threshold"]
@@ -73,7 +74,7 @@ def extract_alignment(
         ValueError: if an option is none of those, or a threshold is missing or not asked for.
     """
     _check(method, threshold, direction)
-    attention = att if isinstance(att, Attention) else Attention(att)
+    attention = as_attention(att)
     block = attention[layer] if head is None else attention[layer, head][None]
     finite = np.isfinite(block)
     counts = np.maximum(finite.sum(axis=0), 1)

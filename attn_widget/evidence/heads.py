@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attention import Attention
+from ..maps import as_attention
 from ..pooling import spread
 from ..streams import BLOCK_CELLS, read_queries, row_blocks, sampled_rows
 from ..tasks import run_steps
@@ -93,7 +94,7 @@ def describe_steps(
     Returns:
         The record.
     """
-    attention = att if isinstance(att, Attention) else Attention(att)
+    attention = as_attention(att)
     layers, heads, count, keys = attention.shape
     rows = _rows(attention, queries)
     places = places_of(attention, tokens)

@@ -33,7 +33,7 @@ def effective(att: object, value: object = None, output: object = None) -> Atten
         ValueError: If there are no values or shapes do not fit.
     """
     att = as_attention(att)
-    basis = _Basis(att, Values(att, value, output))
+    basis = _Basis(att, Values(att, value, output, own_output=False))
     _, heads, _, keys = att.shape
 
     def part(layer: int, head: slice, query: slice, key: slice) -> Floats:
@@ -75,7 +75,7 @@ def free_directions(att: object, value: object = None, output: object = None) ->
         ValueError: If there are no values or shapes do not fit.
     """
     att = as_attention(att)
-    return att.shape[3] - _Basis(att, Values(att, value, output)).ranks()
+    return att.shape[3] - _Basis(att, Values(att, value, output, own_output=False)).ranks()
 
 
 class _Basis:

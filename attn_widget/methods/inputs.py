@@ -11,27 +11,13 @@ from numpy.typing import NDArray
 from ..attention import Attention
 from ..axes import Axis
 from ..made import Made, Notes, Setting
+from ..maps import as_attention as as_attention
 from ..sources import Source, is_array
 
 Floats = NDArray[np.float64]
 
 FUSIONS = ("mean", "max", "min")
 """How heads can become one."""
-
-
-def as_attention(value: object, name: str = "att") -> Attention:
-    """A map, or the map that an array makes.
-
-    Raises:
-        TypeError: If it is neither.
-        ValueError: If its shape is none of a map.
-    """
-    if isinstance(value, Attention):
-        return value
-    try:
-        return Attention(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from None
 
 
 def as_fitting(value: object, att: Attention, name: str) -> Attention:

@@ -34,7 +34,8 @@ def value_norm(
         value: Values ``x_j W_V^h + b_V^h``, (L, Hkv, K, Dv), leading axes optional, H % Hkv == 0;
             None takes those that the map was made from.
         output: The output matrix W_O, (L, H · Dv, D) or (L, H, Dv, D), applied from the right: the
-            transposed ``weight`` of a linear layer of PyTorch. None takes values as they are.
+            transposed ``weight`` of a linear layer of PyTorch. None takes that of a captured map
+            together with its values; where it is not known, values as they are.
         heads: ``"each"``, or ``"sum"`` for the norm of all heads together.
         hidden: (L, n, D) what the residual connection adds, with ``heads="sum"``.
         bias: (L, D) bias of the output matrix; it matters for the layer norm only.
@@ -61,10 +62,14 @@ def value_norm(
         sublayer = Sublayer(att, values, hidden=hidden, bias=bias, gamma=gamma, epsilon=epsilon)
         source = PartSource((att.shape[0], 1, *att.shape[2:]), _summed(sublayer), chunk_rows(att))
     settings: dict[str, Setting] = {"heads": heads}
-    parts = {"output": output, "residual": hidden, "layer_norm": gamma}
-    settings.update({name: True for name, given in parts.items() if given is not None})
+    parts = {
+        "output": values.has_output,
+        "residual": hidden is not None,
+        "layer_norm": gamma is not None,
+    }
+    settings.update({name: True for name, given in parts.items() if given})
     notes = ["rows do not sum to 1"]
-    if output is None:
+    if not values.has_output:
         notes.append("without the output matrix")
     title = "norm of what attention carries"
     return derived(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numpy as np
 
 from ..attention import Attention
-from ..overview import SupportsValues
+from ..overview import SupportsOutput, SupportsValues
 from ..qk.inputs import Vectors
 from ..qk.kept import Kept
 from ..sources import to_float32
@@ -16,6 +17,9 @@ from .inputs import Floats, floats, layered
 
 KEPT_BYTES: Final = 1 << 28
 """Transformed values kept for further reads."""
+
+Output = Callable[[int, int], Floats]
+"""A head's part of the output matrix of a layer, (Dv, D)."""
 
 MOST_BYTES: Final = 1 << 30
 """Transformed values of one layer, all heads."""
@@ -32,13 +36,26 @@ class Values:
         value: (L, Hkv, K, Dv), leading axes optional, or one array a layer, with H % Hkv == 0; None
             takes those that the map was made from (`Attention.from_qk`).
         output: (L, H · Dv, D) or (L, H, Dv, D), layers optional, applied from the right; the
-            ``weight`` of a linear layer of PyTorch is its transpose. None leaves values alone.
+            ``weight`` of a linear layer of PyTorch is its transpose. None takes that of a captured
+            map whose own values are taken, and else leaves values alone.
+        own_output: Whether to take the output matrix of a captured map where none is given.
+
+    Attributes:
+        has_output: Whether values are those behind an output matrix.
+        depth: D, numbers in what heads add up to.
 
     Raises:
         ValueError: If there are none or shapes do not fit.
     """
 
-    def __init__(self, att: Attention, value: object = None, output: object = None) -> None:
+    def __init__(
+        self,
+        att: Attention,
+        value: object = None,
+        output: object = None,
+        *,
+        own_output: bool = True,
+    ) -> None:
         layers, heads, _, keys = att.shape
         self._source: SupportsValues | None = None
         if value is None:
@@ -60,13 +77,17 @@ class Values:
             self._group = heads // shape[1]
             self.size = shape[3]
         self.layers, self.heads, self.keys = layers, heads, keys
-        self._output = None if output is None else self._projection(output)
+        self._output: Output | None = None
+        if output is not None:
+            given = self._projection(output)
+            self._output = lambda layer, head: given[layer, head]
+        elif value is None and own_output:
+            self._output = own_output_of(att)
+        self.has_output = self._output is not None
+        self.depth = self.size * heads
+        if self._output is not None:
+            self.depth = int(self._output(0, 0).shape[-1])
         self._kept = Kept(KEPT_BYTES)
-
-    @property
-    def depth(self) -> int:
-        """D: numbers in what heads add up to."""
-        return self.size * self.heads if self._output is None else int(self._output.shape[-1])
 
     def plain(self, layer: int, head: int) -> Floats:
         """The values that a head reads, (K, Dv)."""
@@ -80,7 +101,7 @@ class Values:
     def head(self, layer: int, head: int) -> Floats:
         """The transformed values of a head, (K, D)."""
         values = self.plain(layer, head)
-        return values if self._output is None else values @ self._output[layer, head]
+        return values if self._output is None else values @ self._output(layer, head)
 
     def norms(self, layer: int, head: int) -> Floats:
         """Their lengths, (K,)."""
@@ -113,6 +134,17 @@ class Values:
         joined = (self.layers, self.heads * self.size, depth)
         apart = (self.layers, self.heads, self.size, depth)
         return layered(found, "output", joined, apart).reshape(apart)
+
+
+def own_output_of(att: Attention) -> Output | None:
+    """The output matrices of a captured map, read when asked for; None where one is not known."""
+    source = att.source
+    if not isinstance(source, SupportsOutput):
+        return None
+    known = cast(SupportsOutput, source)
+    if any(known.output(layer, 0) is None for layer in range(att.shape[0])):
+        return None
+    return lambda layer, head: floats(known.output(layer, head), "output")
 
 
 def value_size(att: Attention) -> int:

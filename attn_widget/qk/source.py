@@ -58,11 +58,13 @@ class QKSource:
         softcap: Largest absolute logit before bias.
         sinks: One logit a head, (H,) or (L, H); its share leaves the row.
         offset: Position of the first query among the keys: K − Q where keys are cached.
+        outputs: Output matrices, one (H, Dv, D) a layer, applied from the right.
         cache_bytes: Bytes to keep.
 
     Attributes:
         value: The values, or None.
         head_dim: D, the size of a query.
+        kv_heads: Hkv, heads with keys of their own.
 
     Raises:
         TypeError: If something is of a wrong type.
@@ -83,13 +85,14 @@ class QKSource:
         softcap: float | None = None,
         sinks: object = None,
         offset: int = 0,
+        outputs: Sequence[Any] | None = None,
         cache_bytes: int = CACHE,
     ) -> None:
         self._query, self._key = Vectors(query, "query", "Q"), Vectors(key, "key", "K")
         self.value = None if value is None else Vectors(value, "value", "K")
         check_fit(self._query, self._key, self.value)
         layers, heads, queries, depth = self._query.shape
-        self.head_dim = depth
+        self.head_dim, self.kv_heads = depth, self._key.shape[1]
         self.shape: Shape = (layers, heads, queries, self._key.shape[2])
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._rules = rules_for(
@@ -105,6 +108,7 @@ class QKSource:
         )
         self._sinks = sinks_for(sinks, layers, heads)
         self._arithmetic = arithmetic_for(self._query, self._key)
+        self._outputs = outputs
         self._kept = Kept(cache_bytes)
 
     @property
@@ -238,6 +242,10 @@ class QKSource:
             return None
         group = head // (self.shape[1] // self.value.shape[1])
         return to_float32(self.value.part(layer, group, key))
+
+    def output(self, layer: int, head: int) -> object | None:
+        """A head's part of the output matrix, (Dv, D); None where it was not given."""
+        return None if self._outputs is None else self._outputs[layer][head]
 
     def _read(self, head: Head, query: slice, key: slice, out: Weights) -> None:
         norms = finish(self.log_sum_exp(head.layer, head.head, query))
