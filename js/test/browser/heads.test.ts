@@ -144,7 +144,7 @@ describe("a map that is in the page", () => {
     const [frames, before] = [framesOf(root), canvases(root).map(pixels)];
     pointOf(root, 2, 1);
     await frame();
-    const [entropy = 0] = statisticsOf(LAYERS[2] as (typeof LAYERS)[0]).slice(6);
+    const [entropy = 0] = statisticsOf(LAYERS[2] as (typeof LAYERS)[0]).slice(STATISTICS.length);
     expect(readout(root)).toMatch(`layer 2, head 1: entropy ${entropy.toFixed(2)}, confidence 0.`);
     expect(find(root, ".preview").textContent).toContain("layer 2, head 1");
     expect(inked(find(root, ".preview canvas"))).toBeGreaterThan(10_000);
@@ -197,7 +197,9 @@ describe("a map that is in the page", () => {
     const numbers = shown.map((text) => Number(text.split(" ")[2]));
     expect(numbers).toEqual([...numbers].sort((a, b) => b - a));
     const most = LAYERS.flatMap((layer, l) =>
-      [0, 1, 2, 3].map((head) => [statisticsOf(layer)[head * 6 + 1] as number, `L${l} H${head}`] as const),
+      [0, 1, 2, 3].map(
+        (head) => [statisticsOf(layer)[head * STATISTICS.length + 1] as number, `L${l} H${head}`] as const,
+      ),
     ).sort((a, b) => b[0] - a[0])[0];
     expect(shown[0]).toBe(`${most?.[1]} ${most?.[0].toFixed(2)}`);
     expect(find(root, ".legend").textContent).toContain("mean of the rows' largest weights");
@@ -209,7 +211,7 @@ describe("a map that is in the page", () => {
     choose(find(root, '.choices select[aria-label="highlight"]'), "uniform");
     await until(() => count(root) !== "", "the count");
     const fitting = LAYERS.flatMap((layer) =>
-      [0, 1, 2, 3].map((head) => statisticsOf(layer)[head * 6] as number),
+      [0, 1, 2, 3].map((head) => statisticsOf(layer)[head * STATISTICS.length] as number),
     );
     const many = fitting.filter((entropy) => entropy >= 0.85).length;
     expect(many).toBeGreaterThan(0);
