@@ -152,10 +152,9 @@ class TorchModel:
         return answer
 
     def _answer(self, change: Callable[[Tensor, int], Tensor]) -> Tensor:
-        if self._replace is None:
-            from ..capture import replacing
-        else:
-            replacing = self._replace
+        from ..capture import replacing
+
+        replace = self._replace or replacing
         layer = -1
 
         def counted(weights: Tensor, where: Any) -> Tensor:
@@ -165,7 +164,7 @@ class TorchModel:
             layer += 1
             return change(weights, layer)
 
-        with replacing(self._module, counted):
+        with replace(self._module, counted):
             return self._output(_call(self._module, self._inputs))
 
 

@@ -221,7 +221,8 @@ def _ask(
             break
     # What is on screen is held already.
     held = held and not any(known["held"] for known in entry.answers if known["kind"] == kind)
-    return reply.held is not None and _add(page, entry, kind, reply.held[1], held=held)
+    _, value = reply.held or ("", "")
+    return isinstance(value, dict) and _add(page, entry, kind, value, held=held)
 
 
 def _add(page: Embedded, entry: PageMap, kind: str, value: dict[str, Any], *, held: bool) -> bool:
