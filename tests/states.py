@@ -214,7 +214,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("window", 3, "window must be None or (first query, last query + 1, first key, "),
     ("window", [0.0, 5, 0, 6], "window must be None or (first query, last query + 1, first key, "),
     ("sort", "name", "sort must be one of 'layer', 'entropy', 'confidence', 'sink', 'distance', "),
-    ("pattern", "star", "pattern must be one of 'previous', 'next', 'sink', 'uniform', 'sharp' or"),
+    ("pattern", "star", "pattern must be one of 'previous', 'next', 'sink', 'uniform', 'sharp',"),
     ("notes", 1, "notes must be True or False; got 1"),
     ("dismissed", ["sinks"], "dismissed must be any of 'not-finite', 'cropped', 'row-sums', "),
     ("dismissed", None, "dismissed must be any of 'not-finite', 'cropped', 'row-sums', "),
