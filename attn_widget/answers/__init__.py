@@ -33,7 +33,7 @@ class Reply:
 
     content: dict[str, Any]
     buffers: list[bytes] = field(default_factory=list)
-    held: tuple[str, dict[str, Any] | str] | None = None
+    held: tuple[str, Any] | None = None
     """The name of the trait and its value, where the request says ``hold``."""
 
 
