@@ -535,10 +535,13 @@ class TestPicture:
         assert stream.getvalue()
 
     def test_the_widget_shows_it(self) -> None:
-        widget = aw.AttentionWidget(vision(), view="overlay", combine="mean", pinned_queries=(0,))
+        with_notes = aw.AttentionWidget(vision(), view="overlay", pinned_queries=(0,))
+        widget = aw.AttentionWidget(vision(), view="overlay", pinned_queries=(0,), notes=False)
         shown = picture_state(widget)
         assert isinstance(shown, OverlayState)
         assert widget.snapshot().png == render_png(vision(), shown)
+        told = [note.text for note in with_notes.read_with_care()]
+        assert with_notes.snapshot().png == render_png(vision(), shown, told)
         assert isinstance(widget.plot(), Figure)
 
     @settings(max_examples=25, deadline=None)

@@ -97,3 +97,21 @@ def test_what_was_on_screen_of_large_maps_is_there(open_notebook: OpenNotebook, 
     assert frame(widget) == calm, "nothing may go on waiting"
     widget.get_by_label("head 1").click(modifiers=["Alt"])
     expect(widget).not_to_contain_text("needs a running kernel")
+
+
+EVEN = "maps = aw.Attention(np.full((2, 2, 5, 5), 0.2, 'float32'), queries=[*'abcde'])"
+
+
+@pytest.mark.usefixtures("saving")
+def test_notes_are_there_again(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([f"{IMPORTS}\n{EVEN}", "w = aw.lines(maps)\nw"])
+    note = "Nearly uniform: all 2 heads (relative entropy 1.00)"
+    expect(notebook.widget()).to_contain_text(note)
+    reopened(notebook)
+    widget = notebook.widget()
+    expect(widget).to_contain_text(note)
+    widget.get_by_text("what does this mean?").click()
+    expect(widget).to_contain_text("a head spreads its weight over nearly all keys")
+    # What another layer would call for, nobody knows without a kernel.
+    widget.get_by_label("next layer").click()
+    expect(widget.get_by_text(note)).to_be_hidden()
