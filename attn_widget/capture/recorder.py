@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from .calls import Call, Keeper
+from .calls import Call, Keeper, identity, storage_of
 from .masks import Masking, read_masking
 from .memory import Memory
 from .modules import Modules, in_backward
@@ -78,10 +78,16 @@ class Recorder:
         self._values, self._gradients = values or gradients, gradients
         self._memories: dict[tuple[str, int], Memory] = {}
         self._counts: Counter[str] = Counter()
+        self._read_before: dict[tuple[object, ...], tuple[list[Tensor], Masking]] = {}
 
     def began(self) -> None:
         """Begin a forward pass."""
         self._counts.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Hold no tensor of the model any longer."""
+        self._read_before.clear()
         self._keeper.forget()
 
     def saw(self, seen: Seen) -> None:
@@ -97,7 +103,7 @@ class Recorder:
         if key.shape[1] == query.shape[1]:
             key, value = key[:, ::shared], value[:, ::shared]
         tables = [placed(table.detach(), lead, final, queries) for table, lead in seen.tables]
-        masking = read_masking(tables, queries, keys, self._keeper.table)
+        masking = self._read(tables, queries, keys)
         if seen.causal:
             masking = replace(masking, causal=True)
         if queries != keys and not cross:
@@ -139,10 +145,8 @@ class Recorder:
         call = Call(self.modules.path, cross, self.modules.forward)
         call.weights = self._keeper.keep(weights)
         if self._values:
-            call.memory, call.stop = (
-                Memory(self._keeper.keep(value), self._keeper.keep(value)),
-                keys,
-            )
+            kept = self._keeper.keep(value)
+            call.memory, call.stop = Memory(kept, kept), keys
         width = final[1] * value.shape[3]
         self._finish(call, output, arrange, (*final, queries), width, None)
 
@@ -155,6 +159,22 @@ class Recorder:
     def written(self, tensor: Tensor) -> None:
         """Tell that a tensor was written to."""
         self._keeper.changed(tensor)
+        if self._read_before:
+            storage = storage_of(tensor)
+            self._read_before = {
+                name: pair
+                for name, pair in self._read_before.items()
+                if all(storage_of(table) != storage for table in pair[0])
+            }
+
+    def _read(self, tables: list[Tensor], queries: int, keys: int) -> Masking:
+        """What masks and biases say, read once for all layers that are given the same."""
+        name = (queries, keys, *map(identity, tables))
+        if name not in self._read_before:
+            found = read_masking(tables, queries, keys, self._keeper.table)
+            # The tables are held so that no others can take their place in memory.
+            self._read_before[name] = tables, found
+        return self._read_before[name][1]
 
     def _remember(self, call: Call, key: Tensor, value: Tensor | None) -> None:
         """Keep keys and values, unless a cache handed them in before."""
@@ -230,12 +250,14 @@ def brought(
         query, key, value = (part.expand(batch, *part.shape[1:]) for part in (query, key, value))
         return query, key, value, (batch, query.shape[1])
     lead = lead_of(query, key)
-    if shape is not None and len(shape) == query.ndim == 4 and shape[1] == heads * query.shape[2]:
+    packed = (query.shape[0], heads * query.shape[-2], 1, query.shape[-1]) if heads else ()
+    if query.ndim == 4 and shape == packed:
         # One query of grouped heads, laid out as the queries of one head.
         batch = lead[0]
-        query = query.expand(batch, *query.shape[1:]).reshape(batch, shape[1], 1, -1)
+        count = heads * query.shape[2]
+        query = query.expand(batch, *query.shape[1:]).reshape(batch, count, 1, -1)
         key, value = (spread(part, lead, (batch, heads)) for part in (key, value))
-        return query, key, value, (batch, shape[1])
+        return query, key, value, (batch, count)
     ending = lead if last is None else last
     final = heads_of(query, key, shape, ending)
     query, key = spread(query, lead, final), spread(key, lead, final)

@@ -53,8 +53,8 @@ class Capture:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}")
         self.model = model
-        self._keeper = Keeper(torch.device(device), dtype)
-        self._recorder = Recorder(model, self._keeper, values, gradients)
+        keeper = Keeper(torch.device(device), dtype)
+        self._recorder = Recorder(model, keeper, values, gradients)
         self._wants = gradients
         self._batch = batch
         self._labels = Labelling(queries, keys)
@@ -275,7 +275,7 @@ class Capture:
 
     def _finished(self, mode: CaptureMode) -> None:
         mode.clear()
-        self._keeper.forget()
+        self._recorder.forget()
 
 
 def uncompiled(model: nn.Module) -> AbstractContextManager[object]:

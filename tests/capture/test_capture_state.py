@@ -136,6 +136,28 @@ def test_what_was_kept_does_not_change_with_the_model() -> None:
     np.testing.assert_allclose(np.asarray(steps[0])[0], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("grad", [torch.no_grad, torch.inference_mode])
+def test_masks_written_to_between_layers_are_read_again(grad: Any) -> None:
+    class Growing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            mask = torch.zeros(1, 1, 5, 5)
+            mask[..., 1:] = -torch.inf
+            for _ in range(3):
+                x = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+                mask[..., 2] = 0
+            return x
+
+    model = Growing()
+    with grad(), aw.capture(model) as captured:
+        model(torch.randn(1, 1, 5, 8))
+    found = only(captured)
+    assert found.shape == (3, 1, 5, 5)
+    reached = found[:, 0].any(axis=1)
+    assert reached.tolist() == [[True, False, False, False, False]] + 2 * [
+        [True, False, True, False, False]
+    ]
+
+
 def test_no_tensor_of_the_model_is_held_afterwards() -> None:
     model, held = ByHand("matmul"), []
     hook = model.out.register_forward_hook(lambda *given: held.append(weakref.ref(given[1][0])))
