@@ -16,7 +16,6 @@ from attn_widget.capture.masks import read_masking  # noqa: E402
 from attn_widget.capture.memory import Memory  # noqa: E402
 from attn_widget.capture.shapes import relead, repeats  # noqa: E402
 from attn_widget.capture.sources import RaggedSource  # noqa: E402
-from attn_widget.qk.product import ProductSource  # noqa: E402
 from attn_widget.qk.rules import Reach  # noqa: E402
 from attn_widget.sources import ArraySource  # noqa: E402
 
@@ -144,13 +143,3 @@ def test_rows_below_each_other_with_keys_of_their_own() -> None:
     found = Attention(source)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(found[0, 1, 1:, 1:4], expected[0, 1, 1:, 1:4])
-
-
-@pytest.mark.parametrize("tensor", [True, False])
-def test_products_are_read_in_parts(tensor: bool) -> None:
-    left, right = torch.randn(2, 4, 5, 3), torch.randn(2, 2, 6, 3)
-    expected = (left @ right.repeat_interleave(2, dim=1).mT).numpy()
-    parts = (left, right) if tensor else (left.numpy(), right.numpy())
-    found = Attention(ProductSource(*parts), kind="relevance")
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    np.testing.assert_allclose(found[1, 3, 2:4, 1], expected[1, 3, 2:4, 1], atol=1e-6)
