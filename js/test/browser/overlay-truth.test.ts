@@ -48,12 +48,16 @@ describe("a mask given as the truth", () => {
   });
 
   it("of another image is not there", async () => {
-    const { root, host } = await ready(await caption());
-    const before = pixels(marks(root));
+    const { root, host } = await ready(await caption({ _masks: SQUARE }));
+    const masked = inked(marks(root));
     host.fromPython({ _masks: { other: SQUARE.scene } });
     await settled(root);
     expect(told(root)).toBe(false);
-    expect(pixels(marks(root))).toBe(before);
+    const other = inked(marks(root));
+    expect(other).toBeLessThan(masked);
+    host.fromPython({ _masks: {} });
+    await settled(root);
+    expect(inked(marks(root))).toBe(other);
   });
 
   it("stays while something is hovered, and touches neither picture nor weights", async () => {
