@@ -114,4 +114,4 @@ def test_notes_are_there_again(open_notebook: OpenNotebook) -> None:
     expect(widget).to_contain_text("a head spreads its weight over nearly all keys")
     # What another layer would call for, nobody knows without a kernel.
     widget.get_by_label("next layer").click()
-    expect(widget.get_by_text(note)).to_be_hidden()
+    expect(widget.locator(".notes")).to_be_hidden()
