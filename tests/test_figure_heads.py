@@ -297,7 +297,7 @@ def test_the_widget_shows_the_picture_of_its_view() -> None:
     sizes = {}
     kinds: dict[str, Any] = {"lines": LinesState, "matrix": MatrixState, "heads": HeadsState}
     for view, kind in kinds.items():
-        with aw.AttentionWidget(SENTENCE, view=view, layer=3, heads=(1,)) as widget:
+        with aw.AttentionWidget(SENTENCE, view=view, layer=3, heads=(1,), notes=False) as widget:
             state = picture_state(widget)
             assert isinstance(state, kind)
             assert state.layer == 3
