@@ -114,7 +114,7 @@ class Sheet:
         count = len(values)
         lines = max(1, ceil(count * LEAST / width))
         across = ceil(count / lines)
-        each = min(WIDEST, width / across)
+        each = min(WIDEST, (width - 1) / across)
         high = max(7.0, height / 2) if lines > 1 else height
         with np.errstate(invalid="ignore"):
             shares = np.where(np.isfinite(values), values / (most or 1.0), np.sign(values))
@@ -129,7 +129,7 @@ class Sheet:
                 colour = self.theme.surface if abs(share) > 0.5 else self.theme.text
                 middle = x + (at + 0.5) * each, self.y + high / 2
                 text = short_number(float(value))
-                if width_of(text, CELL) <= each:
+                if width_of(text, CELL) <= each - 4:
                     self.write(*middle, text, size=CELL, colour=colour, align=0.5)
         return high * lines
 

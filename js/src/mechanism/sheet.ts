@@ -144,7 +144,8 @@ export class Sheet {
     const count = values.length;
     const lines = Math.max(1, Math.ceil((count * LEAST) / width));
     const perLine = Math.ceil(count / lines);
-    const each = Math.min(WIDEST, width / perLine);
+    // The line around a strip ends half a pixel beyond it.
+    const each = Math.min(WIDEST, (width - 1) / perLine);
     const high = lines > 1 ? Math.max(7, height / 2) : height;
     this.line();
     for (let index = 0; index < count; index++) {
@@ -154,7 +155,7 @@ export class Sheet {
       // Cells that end between pixels must not let the ground through.
       this.box(left, top, each + 0.3, high, this.signed(share));
       const text = number(value);
-      if (each >= ROOMY && each >= text.length * 6.4 && high >= 14) {
+      if (each >= ROOMY && each >= text.length * 6.9 && high >= 14) {
         const colour = Math.abs(share) > 0.5 ? this.ink.surface : this.ink.text;
         this.write(left + each / 2, top + high / 2 + 4, text, { align: "center", size: 11, colour });
       }
