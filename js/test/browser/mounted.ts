@@ -127,7 +127,7 @@ export async function pointAway(): Promise<void> {
   if (!away) {
     away = document.createElement("div");
     away.id = "away";
-    away.style.cssText = "position:fixed;right:0;bottom:0;width:8px;height:8px";
+    away.style.cssText = "position:fixed;right:0;bottom:0;width:8px;height:8px;z-index:9";
     document.body.append(away);
   }
   await userEvent.hover(away);
