@@ -35,6 +35,7 @@ def test_examples_run() -> None:
         "e": aw.evidence,
         "np": np,
         "att": aw.samples.sentence(0),
+        "gradients": aw.samples.sentence(0),
         "maps_she": [aw.samples.sentence(0), aw.samples.sentence(1)],
         "maps_he": [aw.samples.sentence(2), aw.samples.sentence(3)],
         "roles_she": [{"pronoun": 6, "job": 2}] * 2,

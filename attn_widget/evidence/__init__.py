@@ -32,11 +32,16 @@ from .groups import GroupComparison as GroupComparison
 from .groups import compare_groups as compare_groups
 from .heads import describe as describe
 from .heads import describe_steps as describe_steps
+from .importance import head_importance as head_importance
+from .importance import outlier_keys as outlier_keys
 from .localisation import energy_pointing as energy_pointing
 from .localisation import iou as iou
 from .localisation import pointing_game as pointing_game
 from .localisation import relevance_rank as relevance_rank
 from .localisation import saliency as saliency
+from .localising import LocalisingHead as LocalisingHead
+from .localising import localising_heads as localising_heads
+from .localising import spatial_entropy as spatial_entropy
 from .models import Erased as Erased
 from .models import Reweighted as Reweighted
 from .models import received as received
