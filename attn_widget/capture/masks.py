@@ -55,7 +55,7 @@ def read_masking(
     bias = keep(sum(added[1:], start=added[0])) if added else None
     if masks:
         allowed = _Allowed(masks, queries, keys, LOW)
-        rule = allowed.rule()
+        rule = allowed.usual_rule() or allowed.rule()
         if rule is None:
             return Masking(allowed=keep(allowed.whole()), bias=bias)
         some = allowed.keys
@@ -63,7 +63,7 @@ def read_masking(
     if added:
         # A bias that masks as well stays as it is; how far it reaches is worth knowing.
         allowed = _Allowed(added, queries, keys, FLOOR)
-        rule = allowed.rule() if bool(allowed.keys.all()) else None
+        rule = allowed.usual_rule() if bool(allowed.keys.all()) else None
         return Masking(bias=bias) if rule is None else Masking(*rule, bias=bias)
     return Masking()
 
@@ -87,9 +87,15 @@ class _Allowed:
         self._size = (1 if all(mask.shape[2] == 1 for mask in masks) else queries, keys)
         entries = torch.broadcast_shapes(*(mask.shape[:2] for mask in masks))
         self._step = max(1, _BLOCK // max(1, entries.numel() * keys))
-        some = [(block.any(dim=2), block.any(dim=3)) for _, block in self._blocks()]
-        self.keys = torch.stack([keys for keys, _ in some]).any(dim=0)[:, :, None]
-        self._rows = torch.cat([rows for _, rows in some], dim=2)
+        # What the last query may attend to is what any may, in most masks.
+        self.keys = self._part(slice(self._size[0] - 1, self._size[0]))
+
+    def usual_rule(self) -> tuple[bool, int, int | None] | None:
+        """The rule of padding, or of that and a causal mask; None where it is another."""
+        queries, keys = self._size
+        usual = [(False, 0)] if queries == 1 else [(True, keys - queries), (True, 0), (False, 0)]
+        fits = (one for one in dict.fromkeys(usual) if self._fits(*one, None))
+        return next(((causal, offset, None) for causal, offset in fits), None)
 
     def whole(self) -> Tensor:
         """The masks as one."""
@@ -97,6 +103,9 @@ class _Allowed:
 
     def rule(self) -> tuple[bool, int, int | None] | None:
         """(causal, offset, window) where that and `keys` is all the masks say."""
+        some = [(block.any(dim=2), block.any(dim=3)) for _, block in self._blocks()]
+        self.keys = torch.stack([keys for keys, _ in some]).any(dim=0)[:, :, None]
+        self._rows = torch.cat([rows for _, rows in some], dim=2)
         sound = (rule for rule in self._candidates() if rule[2] is None or rule[2] > 0)
         return next((rule for rule in sound if self._fits(*rule)), None)
 
@@ -153,7 +162,7 @@ class _Allowed:
                 reach = reach & (keys > places - window)
             if window is not None and not causal:
                 reach = reach & (keys < places + window)
-            if not bool((reach == block).all()):
+            if not torch.equal(reach.expand_as(block), block):
                 return False
         return True
 
